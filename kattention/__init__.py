@@ -1,0 +1,48 @@
+"""Attention for recurrent Keras models."""
+
+from importlib import import_module
+
+from kattention.attention import BahdanauAttention, FixedContext
+from kattention.decoder import AttentionDecoder, AttentionRNN
+from kattention.seq2seq import Seq2Seq
+
+from kattention._version import __version__
+
+__all__ = [
+    "AttentionDecoder",
+    "AttentionRNN",
+    "BahdanauAttention",
+    "FixedContext",
+    "Seq2Seq",
+]
+
+# Loaded on first use: they need more than keras and one backend.
+_EXTRAS = {
+    "plotting": "translation",
+    "search": "tensorflow",
+    "serving": "translation",
+    "text": "translation",
+    "training": "tensorflow",
+    "translator": "translation",
+}
+
+
+def __getattr__(name):
+    if name == "Translator":
+        return _load("translator").Translator
+    if name in _EXTRAS:
+        return _load(name)
+    raise AttributeError(f"module 'kattention' has no attribute {name!r}")
+
+
+def _load(name):
+    try:
+        return import_module(f"kattention.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "kattention":
+            raise
+        raise ModuleNotFoundError(
+            f"kattention.{name} needs {error.name}: "
+            f"pip install 'kattention[{_EXTRAS[name]}]'",
+            name=error.name,
+        ) from error

@@ -1,0 +1,60 @@
+"""Shape checks that name the argument, what was expected and what came."""
+
+
+def check_rank(name, shape, ranks):
+    if len(shape) not in ranks:
+        expected = " or ".join(str(rank) for rank in ranks)
+        raise ValueError(f"{name} must have rank {expected}, got shape {tuple(shape)}")
+
+
+def check_depth(name, shape, depth):
+    if shape[-1] != depth:
+        raise ValueError(
+            f"{name} must have depth {depth}, which the layer was built with, "
+            f"got shape {tuple(shape)}"
+        )
+
+
+def check_mask(name, mask, expected):
+    """`expected` is the masked tensor's shape without its depth."""
+    if not _agree(mask.shape, expected):
+        raise ValueError(
+            f"{name} must have shape {tuple(expected)}, got {tuple(mask.shape)}"
+        )
+
+
+def check_memory(value_shape, key_shape):
+    check_rank("value", value_shape, (3,))
+    check_rank("key", key_shape, (3,))
+    if not _agree(key_shape[:2], value_shape[:2]):
+        raise ValueError(
+            f"key must have the batch and length of value, {tuple(value_shape[:2])}, "
+            f"got shape {tuple(key_shape)}"
+        )
+
+
+def check_inputs(query_shape, value_shape, key_shape=None):
+    check_rank("query", query_shape, (2, 3))
+    check_memory(value_shape, key_shape or value_shape)
+    for name, shape in (
+        ("query", query_shape),
+        ("value", value_shape),
+        ("key", key_shape or value_shape),
+    ):
+        if shape[-1] is None:
+            raise ValueError(f"{name} must have a known depth, got {tuple(shape)}")
+    check_same_batch("value", value_shape, "query", query_shape)
+
+
+def check_same_batch(name, shape, other, other_shape):
+    if not _agree(shape[:1], other_shape[:1]):
+        raise ValueError(
+            f"{name} must have the batch size of {other}, {other_shape[0]}, "
+            f"got shape {tuple(shape)}"
+        )
+
+
+def _agree(shape, expected):
+    return len(shape) == len(expected) and all(
+        a is None or b is None or a == b for a, b in zip(shape, expected)
+    )

@@ -1,0 +1,322 @@
+"""One step of a decoder that looks at a memory."""
+
+import keras
+from keras import ops
+
+from kattention.attention import shapes
+
+ORDERS = ("before", "between", "after")
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class AttentionDecoder(keras.layers.Layer):
+    """One decoder step: recurrent cells, and attention in one of three places.
+
+    With the previous state `s`, the input `y` and the memory `h`:
+
+        before    c = attend(s, h);  s' = cells([y; c], s);  output [s'; c]
+        between   r = cell1(y, s);  c = attend(r, h);  s' = cell2(c, r);
+                  output [s'; c]
+        after     s' = cells([y; a], s);  c = attend(s', h);
+                  a' = attention_layer([s'; c]);  output a'
+
+    `before` is the paper's. `between` is the conditional GRU of nematus: the
+    cells share one state, cells after the second run on the output before
+    them. `after` is Luong's, with input feeding; without an `attention_layer`
+    the vector `a` is the context and the output is `[s'; c]`.
+
+    The cell keeps no memory: it is an argument of every step. That is why
+    `keras.layers.RNN` cannot run it and `AttentionRNN` does.
+
+    Args:
+        cell: A Keras RNN cell, or a list of them (a stack). The context is
+            concatenated to the first cell's input only.
+        attention: The mechanism, for example `BahdanauAttention`.
+        attend: `"before"`, `"between"` or `"after"`. The query is the last
+            cell's first state (`h` of an LSTM), the state between the first
+            two cells, or the last cell's output.
+        attention_layer: A Keras layer over `[output; context]`, for `"after"`.
+
+    Call arguments:
+        inputs: Floats `(N, Din)`.
+        states: The flat list that the step before returned, or
+            `get_initial_state`: each cell's states in order (the one shared
+            state for `"between"`), then for `"after"` the attention vector.
+        memory: What `prepare` returned, with `N` rows, or with `B` rows where
+            `N = B * K`: then `K` rows in a row read one row of memory.
+        training: Whether dropout is on.
+
+    Returns:
+        `(output, states, alignment)`: `(N, O)`, the flat list, and `(N, S)`,
+        or `None` if the mechanism does not align.
+
+    Raises:
+        ValueError: The order is unknown, cells do not fit it, or the number
+            of states is wrong.
+
+    Example:
+
+    >>> attention = BahdanauAttention(16)
+    >>> cell = AttentionDecoder(keras.layers.GRUCell(32), attention)
+    >>> cell.build((None, 8), (None, None, 24))
+    >>> memory = cell.prepare(keras.ops.ones((2, 5, 24)))
+    >>> states = cell.get_initial_state(batch_size=2)
+    >>> output, states, alignment = cell.step(keras.ops.ones((2, 8)), states, memory)
+    >>> tuple(output.shape), tuple(alignment.shape)
+    ((2, 56), (2, 5))
+
+    Sources: Bahdanau et al. (2014), appendix A.2.2 (`before`); Sennrich et
+    al., "Nematus" (2017), section 2 (`between`); Luong et al., "Effective
+    Approaches to Attention-based NMT" (2015), section 3.3 (`after`).
+    """
+
+    def __init__(
+        self, cell, attention, attend="before", attention_layer=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if attend not in ORDERS:
+            raise ValueError(f"attend must be one of {ORDERS}, got {attend!r}")
+        if attention_layer is not None and attend != "after":
+            raise ValueError(
+                f"attention_layer goes with attend='after', got attend={attend!r}"
+            )
+        self.cells = _as_list_of_cells(cell)
+        self.attention = attention
+        self.attend = attend
+        self.attention_layer = attention_layer
+        self._state_sizes = [_sizes(cell) for cell in self.cells]
+        if attend == "between":
+            if len(self.cells) < 2:
+                raise ValueError(
+                    f"attend='between' needs at least two cells, got {len(self.cells)}"
+                )
+            if any(sizes != self._state_sizes[0] for sizes in self._state_sizes):
+                raise ValueError(
+                    "attend='between' needs cells of equal state size, "
+                    f"got {self._state_sizes}"
+                )
+
+    @property
+    def state_size(self):
+        """Not to be had: it is what `keras.layers.RNN` asks for first."""
+        raise ValueError(
+            "AttentionDecoder needs a memory at every step: wrap it in "
+            "kattention.AttentionRNN, not in keras.layers.RNN"
+        )
+
+    def build(self, inputs_shape, memory_shape):
+        batch, depth = inputs_shape[0], inputs_shape[-1]
+        if isinstance(memory_shape, dict):
+            raise ValueError(
+                f"{self.name} has no weights yet: build it before prepare(), with "
+                "build(inputs_shape, memory_shape) or by calling its AttentionRNN"
+            )
+        query_size = _output_size(self.cells[-1])
+        if self.attend != "after":
+            query_size = self._state_sizes[-1][0]
+        if not self.attention.built:
+            self.attention.build((batch, query_size), memory_shape)
+        # The depth of the context, then of what is fed to the first cell.
+        self._context_size = memory_shape[-1]
+        self._vector_size = self._context_size
+        if self.attention_layer is not None:
+            joined = (batch, _output_size(self.cells[-1]) + self._context_size)
+            if not self.attention_layer.built:
+                self.attention_layer.build(joined)
+            vector_shape = self.attention_layer.compute_output_shape(joined)
+            self._vector_size = vector_shape[-1]
+        self._input_sizes = self._cell_input_sizes(depth)
+        for cell, size in zip(self.cells, self._input_sizes):
+            if not cell.built:
+                cell.build((batch, size))
+
+    def _cell_input_sizes(self, depth):
+        outputs = [_output_size(cell) for cell in self.cells]
+        if self.attend == "between":
+            return [depth, self._context_size, *outputs[1:-1]]
+        return [depth + self._vector_size, *outputs[:-1]]
+
+    @property
+    def output_size(self):
+        """Depth of a step's output; known once the cell is built."""
+        if self.attention_layer is not None:
+            return self._vector_size
+        return _output_size(self.cells[-1]) + self._context_size
+
+    @property
+    def state_sizes(self):
+        """Depth of each tensor of the flat list of states."""
+        cells = self._state_sizes[:1] if self.attend == "between" else self._state_sizes
+        flat = [size for sizes in cells for size in sizes]
+        return [*flat, self._vector_size] if self.attend == "after" else flat
+
+    def get_initial_state(self, batch_size):
+        """Returns the flat list of states, all zeros."""
+        return [
+            ops.zeros((batch_size, size), dtype=self.compute_dtype)
+            for size in self.state_sizes
+        ]
+
+    def prepare(self, memory, mask=None):
+        """Prepares the encoder's states `(B, S, D)` and mask `(B, S)` once."""
+        return self.attention.prepare(memory, mask=mask)
+
+    def step(self, inputs, states, memory, training=None):
+        """One step by hand: `__call__` by the name that a search uses."""
+        return self(inputs, list(states), memory, training=training)
+
+    def call(self, inputs, states, memory, training=None):
+        shapes.check_rank("inputs", inputs.shape, (2,))
+        if len(states) != len(self.state_sizes):
+            raise ValueError(
+                f"states must be {len(self.state_sizes)} tensors of depths "
+                f"{self.state_sizes}, got {len(states)}"
+            )
+
+        def look(query):
+            return self._look(query, memory, training)
+
+        return self.advance(inputs, list(states), look)
+
+    def advance(self, inputs, states, look):
+        """One step, with `look` from a query to `(context, alignment)`."""
+        order = {
+            "before": self._advance_before,
+            "between": self._advance_between,
+            "after": self._advance_after,
+        }
+        return order[self.attend](inputs, states, look)
+
+    def _advance_before(self, inputs, states, look):
+        query = states[len(states) - len(self._state_sizes[-1])]
+        context, alignment = look(query)
+        inputs = ops.concatenate([inputs, context], axis=-1)
+        output, states = self._run_stack(inputs, states)
+        return ops.concatenate([output, context], axis=-1), states, alignment
+
+    def _advance_between(self, inputs, states, look):
+        first, second, *deeper = self.cells
+        _, states = _run(first, inputs, states)
+        context, alignment = look(states[0])
+        output, states = _run(second, context, states)
+        for cell in deeper:
+            output, states = _run(cell, output, states)
+        return ops.concatenate([output, context], axis=-1), states, alignment
+
+    def _advance_after(self, inputs, states, look):
+        *states, vector = states
+        inputs = ops.concatenate([inputs, vector], axis=-1)
+        output, states = self._run_stack(inputs, states)
+        context, alignment = look(output)
+        joined = ops.concatenate([output, context], axis=-1)
+        if self.attention_layer is None:
+            return joined, [*states, context], alignment
+        vector = self.attention_layer(joined)
+        return vector, [*states, vector], alignment
+
+    def _look(self, query, memory, training):
+        """Attends with `(N, Dq)`, where `N = B * K` for the memory's `B` rows."""
+        rows, batch = ops.shape(query)[0], ops.shape(memory["value"])[0]
+        if isinstance(rows, int) and isinstance(batch, int):
+            beams = rows // max(batch, 1)
+            if beams * batch != rows:
+                raise ValueError(
+                    f"memory must have a number of rows that divides the {rows} "
+                    f"rows of inputs, got {batch}"
+                )
+        else:  # a batch of no rows must not divide by zero
+            beams = ops.maximum(rows, 1) // ops.maximum(batch, 1)
+        query = ops.reshape(query, (batch, beams, query.shape[-1]))
+        context, alignment, _ = self.attention.attend(query, memory, training=training)
+        context = ops.reshape(context, (rows, context.shape[-1]))
+        if alignment is not None:
+            alignment = ops.reshape(alignment, (rows, ops.shape(alignment)[-1]))
+        return context, alignment
+
+    def _run_stack(self, output, states):
+        new_states = []
+        for cell, sizes in zip(self.cells, self._state_sizes):
+            own, states = states[: len(sizes)], states[len(sizes) :]
+            output, own = _run(cell, output, own)
+            new_states += own
+        return output, new_states
+
+    def start_dropout(self, batch_size):
+        """Draws the dropout masks of Keras's cells for a new sequence.
+
+        They are drawn once a sequence, outside the loop: a mask made inside
+        would belong to the loop's graph, one left over to another batch.
+        """
+        for cell, inputs, states in zip(
+            self.cells, self._input_sizes, self._state_sizes
+        ):
+            if hasattr(cell, "reset_dropout_mask"):
+                cell.reset_dropout_mask()
+                cell.reset_recurrent_dropout_mask()
+                like = {"dtype": cell.compute_dtype}
+                cell.get_dropout_mask(ops.ones((batch_size, inputs), **like))
+                cell.get_recurrent_dropout_mask(
+                    ops.ones((batch_size, states[0]), **like)
+                )
+
+    def end_dropout(self):
+        """Forgets the masks that `start_dropout` drew."""
+        for cell in self.cells:
+            if hasattr(cell, "reset_dropout_mask"):
+                cell.reset_dropout_mask()
+                cell.reset_recurrent_dropout_mask()
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        layer = self.attention_layer
+        return {
+            **super().get_config(),
+            "cell": [serialize(cell) for cell in self.cells],
+            "attention": serialize(self.attention),
+            "attend": self.attend,
+            "attention_layer": None if layer is None else serialize(layer),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+
+        def revive(item):
+            return keras.saving.deserialize_keras_object(item, custom_objects)
+
+        config["cell"] = [revive(cell) for cell in config["cell"]]
+        config["attention"] = revive(config["attention"])
+        if config["attention_layer"] is not None:
+            config["attention_layer"] = revive(config["attention_layer"])
+        return cls(**config)
+
+
+def _as_list_of_cells(cell):
+    if isinstance(cell, keras.layers.StackedRNNCells):
+        cell = cell.cells
+    cells = list(cell) if isinstance(cell, (list, tuple)) else [cell]
+    for one in cells:
+        if not callable(one) or not hasattr(one, "state_size"):
+            raise ValueError(
+                "cell must be a Keras RNN cell (with a state_size) or a list of "
+                f"them, got {one!r}"
+            )
+    if not cells:
+        raise ValueError("cell must be a Keras RNN cell or a list of them, got []")
+    return cells
+
+
+def _sizes(cell):
+    return keras.tree.flatten(cell.state_size)
+
+
+def _output_size(cell):
+    size = getattr(cell, "output_size", None)
+    return _sizes(cell)[0] if size is None else size
+
+
+def _run(cell, inputs, states):
+    packed = keras.tree.pack_sequence_as(cell.state_size, states)
+    # Keras hands `training` on to the layers that are called inside a layer.
+    output, states = cell(inputs, packed if isinstance(packed, list) else [packed])
+    return output, keras.tree.flatten(states)

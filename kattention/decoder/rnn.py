@@ -1,0 +1,273 @@
+"""A decoder over a whole sequence: the loop around `AttentionDecoder`."""
+
+import keras
+from keras import ops
+
+from kattention.attention import shapes
+from kattention.decoder.cell import AttentionDecoder
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class AttentionRNN(keras.layers.Layer):
+    """Runs an `AttentionDecoder` over a sequence, as `keras.layers.RNN` does.
+
+    A whole sequence equals its steps made by hand with the cell. A masked
+    target step repeats the state and the output before it, and its alignment
+    is 0.
+
+    Args:
+        cell: An `AttentionDecoder`.
+        return_sequences: Return the output of every step, not the last one.
+        return_state: Return the final states too.
+        return_attention_scores: Return the alignments too.
+
+    Call arguments:
+        inputs: Floats `(B, T, Din)`.
+        memory: The encoder's states `(B, S, D)`, or a memory prepared by
+            `cell.prepare`.
+        initial_state: A tensor, the flat list of the cell's states, or for
+            `attend="after"` the cells' states alone, the attention vector
+            then being zeros. Zeros when absent.
+        inputs_mask: Booleans `(B, T)`. Taken from the Keras mask of `inputs`
+            when absent.
+        memory_mask: Booleans `(B, S)`. Taken from the Keras mask of `memory`
+            when absent.
+        training: Whether dropout is on.
+
+    Returns:
+        `outputs`, or `(outputs, *states, alignments)` with the parts that are
+        asked for: outputs `(B, T, O)`, or `(B, O)` without
+        `return_sequences`; each state `(B, D)`; alignments `(B, T, S)`.
+
+    Raises:
+        ValueError: A rank, batch size, mask shape or initial state does not
+            fit, or alignments are asked of a mechanism that has none.
+
+    Example:
+
+    >>> cell = AttentionDecoder(keras.layers.GRUCell(32), BahdanauAttention(16))
+    >>> decoder = AttentionRNN(
+    ...     cell, return_sequences=True, return_attention_scores=True
+    ... )
+    >>> inputs, memory = keras.ops.ones((2, 4, 8)), keras.ops.ones((2, 7, 24))
+    >>> outputs, alignments = decoder(inputs, memory=memory)
+    >>> tuple(outputs.shape), tuple(alignments.shape)
+    ((2, 4, 56), (2, 4, 7))
+
+    Source: Bahdanau et al. (2014), section 3.1 and appendix A.2.2.
+    """
+
+    def __init__(
+        self,
+        cell,
+        *,
+        return_sequences=False,
+        return_state=False,
+        return_attention_scores=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(cell, AttentionDecoder):
+            raise ValueError(
+                f"cell must be a kattention.AttentionDecoder, got {cell!r}"
+            )
+        self.cell = cell
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.return_attention_scores = return_attention_scores
+        self.supports_masking = True
+
+    def build(self, inputs_shape, memory_shape):
+        _check_inputs(inputs_shape, memory_shape)
+        if not self.cell.built:
+            self.cell.build((inputs_shape[0], inputs_shape[-1]), memory_shape)
+
+    def call(
+        self,
+        inputs,
+        memory,
+        initial_state=None,
+        inputs_mask=None,
+        memory_mask=None,
+        training=None,
+    ):
+        _check_inputs(inputs.shape, keras.tree.map_structure(_shape, memory))
+        memory = self._prepare(memory, memory_mask)
+        batch, length = ops.shape(inputs)[0], ops.shape(inputs)[1]
+        states = self._initial_states(initial_state, batch)
+        sequences = [inputs]
+        if inputs_mask is not None:
+            shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
+            valid = ops.expand_dims(ops.cast(inputs_mask, inputs.dtype), -1)
+            sequences.append(valid)  # (B, T, 1)
+            states.append(ops.zeros((batch, self.cell.output_size), inputs.dtype))
+        if training:
+            self.cell.start_dropout(batch)
+            if getattr(self.cell.attention, "dropout", 0):
+                source = ops.shape(memory["value"])[1]
+                noise = self.cell.attention.draw_noise((batch, length, source))
+                sequences.append(noise)
+        step = _Step(
+            self.cell, memory, inputs.shape[-1], inputs_mask is not None, training
+        )
+        # `inner_loop` is the public way to Keras's loop, on every backend. It
+        # wants one tensor in and one out, hence the columns side by side.
+        loop = keras.layers.RNN(step, return_sequences=True, name="loop")
+        _, columns, states = loop.inner_loop(
+            sequences=ops.concatenate(sequences, axis=-1),
+            initial_state=states,
+            mask=None,
+        )
+        if training:
+            self.cell.end_dropout()
+        outputs = columns[..., : self.cell.output_size]
+        alignments = columns[..., self.cell.output_size :]
+        states = list(states)[: len(self.cell.state_sizes)]
+        return self._select(
+            outputs if self.return_sequences else outputs[:, -1], states, alignments
+        )
+
+    def _prepare(self, memory, mask):
+        if not isinstance(memory, dict):
+            return self.cell.prepare(memory, mask)
+        # Keras fills the mask of a nested argument with as many Nones.
+        if any(part is not None for part in keras.tree.flatten(mask)):
+            raise ValueError(
+                "memory_mask must be None for a prepared memory, which holds its "
+                "mask: give the mask to prepare()"
+            )
+        return memory
+
+    def _initial_states(self, initial_state, batch):
+        zeros = self.cell.get_initial_state(batch)
+        if initial_state is None:
+            return zeros
+        states = keras.tree.flatten(initial_state)
+        if self.cell.attend == "after" and len(states) == len(zeros) - 1:
+            states.append(zeros[-1])
+        sizes = self.cell.state_sizes
+        given = [tuple(state.shape) for state in states]
+        if [shape[-1] for shape in given] != sizes or any(len(s) != 2 for s in given):
+            raise ValueError(
+                f"initial_state must be tensors of rank 2 and depths {sizes}, "
+                f"got shapes {given}"
+            )
+        return [ops.cast(state, self.compute_dtype) for state in states]
+
+    def _select(self, outputs, states, alignments):
+        results = [outputs]
+        if self.return_state:
+            results += states
+        if self.return_attention_scores:
+            results.append(alignments)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def compute_mask(self, inputs, previous_mask):
+        # Keras pairs masks with outputs in order: only the first has one.
+        return previous_mask if self.return_sequences else None
+
+    def compute_output_spec(
+        self,
+        inputs,
+        memory,
+        initial_state=None,
+        inputs_mask=None,
+        memory_mask=None,
+        training=None,
+    ):
+        memory_shape = keras.tree.map_structure(_shape, memory)
+        _check_inputs(inputs.shape, memory_shape)
+        if inputs_mask is not None:
+            shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
+        self._initial_states(initial_state, inputs.shape[0] or 1)
+        batch, length = inputs.shape[:2]
+
+        def spec(*shape):
+            return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+        steps = (length,) if self.return_sequences else ()
+        outputs = spec(batch, *steps, self.cell.output_size)
+        states = [spec(batch, size) for size in self.cell.state_sizes]
+        source = memory_shape["value"] if isinstance(memory, dict) else memory_shape
+        return self._select(outputs, states, spec(batch, length, source[1]))
+
+    def compute_output_shape(self, inputs_shape, memory_shape):
+        specs = self.compute_output_spec(
+            keras.KerasTensor(inputs_shape), keras.KerasTensor(memory_shape)
+        )
+        return keras.tree.map_structure(_shape, specs)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "return_attention_scores": self.return_attention_scores,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects)
+        return cls(**{**config, "cell": cell})
+
+
+class _Step:
+    """The cell with its memory, in the form that Keras's loop runs.
+
+    The columns of `inputs` are the step's input, then its mask if there is
+    one, then noise for the attention weights if there is any. With a mask,
+    the last state is the output of the step before.
+    """
+
+    def __init__(self, cell, memory, depth, masked, training):
+        self.cell = cell
+        self.memory = memory
+        self.depth = depth
+        self.masked = masked
+        self.training = training
+        self.state_size = list(cell.state_sizes)
+
+    def call(self, inputs, states):
+        columns, states = inputs[:, : self.depth], list(states)
+        previous = states.pop() if self.masked else None
+        noise = inputs[:, self.depth + self.masked :]
+        memory = self.memory
+        if self.training and getattr(self.cell.attention, "dropout", 0):
+            memory = {**memory, "noise": noise}
+
+        def look(query):
+            context, alignment, _ = self.cell.attention.attend(
+                query, memory, training=self.training
+            )
+            return context, alignment
+
+        output, new_states, alignment = self.cell.advance(columns, states, look)
+        if alignment is None:
+            alignment = output[:, :0]
+        if self.masked:
+            valid = ops.cast(inputs[:, self.depth : self.depth + 1], "bool")
+            output = ops.where(valid, output, previous)
+            new_states = [
+                ops.where(valid, new, old) for new, old in zip(new_states, states)
+            ]
+            new_states.append(output)
+            alignment = ops.where(valid, alignment, ops.zeros_like(alignment))
+        return ops.concatenate([output, alignment], axis=-1), new_states
+
+    __call__ = call
+
+
+def _shape(tensor):
+    return tuple(tensor.shape)
+
+
+def _check_inputs(inputs_shape, memory_shape):
+    shapes.check_rank("inputs", inputs_shape, (3,))
+    if isinstance(memory_shape, dict):
+        memory_shape = memory_shape["value"]
+    shapes.check_rank("memory", memory_shape, (3,))
+    for name, shape in (("inputs", inputs_shape), ("memory", memory_shape)):
+        if shape[-1] is None:
+            raise ValueError(f"{name} must have a known depth, got {tuple(shape)}")
+    shapes.check_same_batch("memory", memory_shape, "inputs", inputs_shape)

@@ -1,0 +1,174 @@
+"""Encoder, decoder and readout as one functional model with a middle."""
+
+import keras
+from keras import ops
+
+from kattention.decoder import AttentionRNN
+
+PADDING, UNKNOWN, START, END = 0, 1, 2, 3
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class Seq2Seq(keras.Model):
+    """A sequence-to-sequence model that can also be stepped by hand.
+
+    Called on `[source_ids, target_ids]` it is a functional model with teacher
+    forcing. `encode` and `step` are what a search needs, and all it needs.
+    Ids: 0 padding, 1 unknown, 2 start, 3 end.
+
+    Args:
+        source_embedding: A layer, ids `(B, S)` -> vectors `(B, S, E)`.
+        encoder: A `keras.Model`, vectors -> `[states (B, S, D), s_0, ...]`:
+            the memory, then the decoder's initial states.
+        target_embedding: A layer like `source_embedding`, and the same object
+            when the vocabulary is shared.
+        decoder: An `AttentionRNN` with `return_sequences=True`.
+        readout: A `keras.Model`, `[decoder outputs (B, T, O), target vectors
+            (B, T, E)]` -> `(B, T, R)`.
+        logits: A layer `(B, T, R)` -> `(B, T, V)`. `None` ties it to the
+            target embedding, `target_embedding(x, reverse=True)`, which
+            `keras.layers.ReversibleEmbedding` offers.
+
+    Call arguments:
+        inputs: `[source_ids (B, S), target_ids (B, T)]`, integers. The target
+            begins with the start id.
+
+    Returns:
+        Logits `(B, T, V)`.
+
+    Raises:
+        ValueError: `decoder` is not an `AttentionRNN` over sequences, or the
+            encoder's initial states do not fit it.
+
+    Example:
+
+    >>> embedding = keras.layers.ReversibleEmbedding(100, 16)
+    >>> vectors = keras.Input((None, 16))
+    >>> states, final = keras.layers.GRU(
+    ...     24, return_sequences=True, return_state=True)(vectors)
+    >>> encoder = keras.Model(vectors, [states, final])
+    >>> cell = AttentionDecoder(keras.layers.GRUCell(24), BahdanauAttention(24))
+    >>> outputs, targets = keras.Input((None, 48)), keras.Input((None, 16))
+    >>> joined = keras.layers.Concatenate()([outputs, targets])
+    >>> readout = keras.Model([outputs, targets], keras.layers.Dense(16)(joined))
+    >>> model = Seq2Seq(embedding, encoder, embedding,
+    ...                 AttentionRNN(cell, return_sequences=True), readout)
+    >>> source, target = keras.ops.ones((2, 5), "int32"), keras.ops.ones((2, 4), "int32")
+    >>> tuple(model([source, target]).shape)
+    (2, 4, 100)
+
+    Source: Bahdanau et al. (2014), section 3; tied output embeddings: Press
+    and Wolf, "Using the Output Embedding to Improve Language Models" (2017).
+    """
+
+    def __init__(
+        self,
+        source_embedding,
+        encoder,
+        target_embedding,
+        decoder,
+        readout,
+        logits=None,
+        **kwargs,
+    ):
+        if not isinstance(decoder, AttentionRNN) or not decoder.return_sequences:
+            raise ValueError(
+                "decoder must be a kattention.AttentionRNN with "
+                f"return_sequences=True, got {decoder!r}"
+            )
+        # Keras drops masks at the border of a nested model unless told not to.
+        encoder.supports_masking = readout.supports_masking = True
+        source = keras.Input((None,), dtype="int32", name="source_ids")
+        target = keras.Input((None,), dtype="int32", name="target_ids")
+        mask = ops.not_equal(source, PADDING)
+        memory, *initial = encoder(source_embedding(source), mask=mask)
+        vectors = target_embedding(target)
+        outputs = decoder(
+            vectors, memory=memory, initial_state=initial or None, memory_mask=mask
+        )
+        if isinstance(outputs, (list, tuple)):
+            outputs = outputs[0]
+        features = readout([outputs, vectors])
+        if logits is None:
+            scores = target_embedding(features, reverse=True)
+        else:
+            scores = logits(features)
+        super().__init__(inputs=[source, target], outputs=scores, **kwargs)
+        self.source_embedding = source_embedding
+        self.encoder = encoder
+        self.target_embedding = target_embedding
+        self.decoder = decoder
+        self.readout = readout
+        self.logits = logits
+
+    def encode(self, source_ids, training=None):
+        """Reads the source once.
+
+        Args:
+            source_ids: Integers `(B, S)`, 0 where padded.
+            training: Whether dropout is on.
+
+        Returns:
+            `(memory, state)`: the prepared memory and the flat list of the
+            decoder's initial states.
+        """
+        mask = ops.not_equal(source_ids, PADDING)
+        vectors = self.source_embedding(source_ids)
+        memory, *initial = self.encoder(vectors, mask=mask, training=training)
+        state = self.decoder.cell.get_initial_state(ops.shape(source_ids)[0])
+        # For `attend="after"` the encoder may leave the attention vector out.
+        state[: len(initial)] = initial
+        return self.decoder.cell.prepare(memory, mask), state
+
+    def step(self, tokens, state, memory, training=None):
+        """Predicts the token after each of `tokens`.
+
+        Args:
+            tokens: Integers `(N,)`, the previous tokens.
+            state: What `encode` or the step before returned, `N` rows.
+            memory: What `encode` returned, `N` rows or a divisor of them:
+                with `B` rows and `N = B * K`, `K` tokens in a row read one.
+            training: Whether dropout is on.
+
+        Returns:
+            `(logits (N, V), state, alignment (N, S))`; the alignment is
+            `None` if the mechanism does not align.
+        """
+        vectors = self.target_embedding(tokens)
+        output, state, alignment = self.decoder.cell.step(
+            vectors, state, memory, training=training
+        )
+        parts = [ops.expand_dims(output, 1), ops.expand_dims(vectors, 1)]
+        features = self.readout(parts, training=training)
+        if self.logits is None:
+            scores = self.target_embedding(features, reverse=True)
+        else:
+            scores = self.logits(features)
+        return ops.squeeze(scores, 1), state, alignment
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        shared = self.target_embedding is self.source_embedding
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "source_embedding": serialize(self.source_embedding),
+            "encoder": serialize(self.encoder),
+            # None for "the same object": Keras would rebuild it as two.
+            "target_embedding": None if shared else serialize(self.target_embedding),
+            "decoder": serialize(self.decoder),
+            "readout": serialize(self.readout),
+            "logits": None if self.logits is None else serialize(self.logits),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        parts = {
+            name: part
+            if not isinstance(part, dict)
+            else keras.saving.deserialize_keras_object(part, custom_objects)
+            for name, part in config.items()
+        }
+        if parts["target_embedding"] is None:
+            parts["target_embedding"] = parts["source_embedding"]
+        return cls(**parts)
