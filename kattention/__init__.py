@@ -2,11 +2,10 @@
 
 from importlib import import_module
 
+from kattention._version import __version__
 from kattention.attention import BahdanauAttention, FixedContext
 from kattention.decoder import AttentionDecoder, AttentionRNN
 from kattention.seq2seq import Seq2Seq
-
-from kattention._version import __version__
 
 __all__ = [
     "AttentionDecoder",
@@ -14,6 +13,7 @@ __all__ = [
     "BahdanauAttention",
     "FixedContext",
     "Seq2Seq",
+    "__version__",
 ]
 
 # Loaded on first use: they need more than keras and one backend.

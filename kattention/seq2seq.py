@@ -53,8 +53,8 @@ class Seq2Seq(keras.Model):
     >>> readout = keras.Model([outputs, targets], keras.layers.Dense(16)(joined))
     >>> model = Seq2Seq(embedding, encoder, embedding,
     ...                 AttentionRNN(cell, return_sequences=True), readout)
-    >>> source, target = keras.ops.ones((2, 5), "int32"), keras.ops.ones((2, 4), "int32")
-    >>> tuple(model([source, target]).shape)
+    >>> ids = keras.ops.ones((2, 4), "int32")
+    >>> tuple(model([ids, ids]).shape)
     (2, 4, 100)
 
     Source: Bahdanau et al. (2014), section 3; tied output embeddings: Press

@@ -1,0 +1,7 @@
+"""From strings to strings in one graph, and that graph as a SavedModel."""
+
+from kattention.serving.check import check
+from kattention.serving.export import export
+from kattention.serving.pipeline import search_strings
+
+__all__ = ["check", "export", "search_strings"]

@@ -1,0 +1,42 @@
+"""Loads an export in a fresh process and translates a string with it."""
+
+import json
+import subprocess
+import sys
+
+# No import of kattention: a server has none either.
+_PROGRAM = """
+import json, sys
+import tensorflow as tf
+import tensorflow_text
+model = tf.saved_model.load(sys.argv[1])
+found = model.signatures["serving_default"](text=tf.constant([sys.argv[2]]))
+text = found["translation"].numpy()[0].decode()
+print(json.dumps([text, float(found["score"].numpy()[0])]))
+"""
+
+
+def check(path, text):
+    """Translates `text` with the export at `path` in a fresh process.
+
+    Args:
+        path: The folder of one version.
+        text: A string.
+
+    Returns:
+        `(translation, score)`.
+
+    Raises:
+        RuntimeError: The export could not be loaded or run.
+    """
+    process = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(path), text],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        reason = (process.stderr.strip() or "no message").splitlines()[-1]
+        raise RuntimeError(f"the export at {path} does not load: {reason}")
+    translation, score = json.loads(process.stdout.splitlines()[-1])
+    return translation, score

@@ -1,0 +1,5 @@
+"""Strings to ids and back, the same in Python and in the graph."""
+
+from kattention.text.tokenizer import SubwordTokenizer
+
+__all__ = ["SubwordTokenizer"]

@@ -1,0 +1,156 @@
+"""A subword tokenizer that loses nothing, in any script."""
+
+import io
+import re
+import warnings
+from pathlib import Path
+
+import sentencepiece
+import tensorflow as tf
+
+from kattention.text.sentencepiece_op import SharedSentencepieceTokenizer
+
+PADDING, UNKNOWN, START, END = 0, 1, 2, 3
+# SentencePiece writes a space as this character.
+SPACE = "\u2581"
+
+
+class SubwordTokenizer(tf.Module):
+    """Byte-pair subwords of SentencePiece, the same eagerly and in a graph.
+
+    Every string comes back as it was, but for the character U+2581, which
+    stands for a space, and invalid UTF-8, which becomes U+FFFD: text is not
+    normalised, spaces are kept, and a character that training did not see is
+    spelt in bytes. Ids: 0 padding, 1 unknown, 2 start, 3 end.
+
+    Args:
+        model: A serialised SentencePiece model, as `train` makes it, bytes.
+
+    Raises:
+        ValueError: `model` is not a SentencePiece model with these ids.
+
+    Example:
+
+    >>> tokenizer = SubwordTokenizer.train(["the red house", "a red car"], 300)
+    >>> ids = tokenizer.encode(["the car"])
+    >>> tokenizer.decode(ids).numpy().tolist()
+    [b'the car']
+
+    Source: Sennrich, Haddow and Birch, "Neural Machine Translation of Rare
+    Words with Subword Units" (2016); Kudo and Richardson, "SentencePiece"
+    (2018).
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        processor = sentencepiece.SentencePieceProcessor()
+        try:
+            processor.LoadFromSerializedProto(model)
+        except RuntimeError as error:
+            raise ValueError("model is not a SentencePiece model") from error
+        special = [
+            processor.pad_id(),
+            processor.unk_id(),
+            processor.bos_id(),
+            processor.eos_id(),
+        ]
+        if special != [PADDING, UNKNOWN, START, END]:
+            raise ValueError(
+                "model must have padding, unknown, start and end at ids 0, 1, 2 and "
+                f"3, got {special}"
+            )
+        self.vocabulary = [
+            processor.IdToPiece(id) for id in range(processor.GetPieceSize())
+        ]
+        self._tokenizer = SharedSentencepieceTokenizer(model)
+
+    @classmethod
+    def train(cls, lines, vocabulary_size=8000):
+        """Learns the subwords of `lines`, an iterable of strings.
+
+        Where the corpus is too small for `vocabulary_size`, the largest
+        possible vocabulary is learnt, with a warning that says its size.
+        """
+        lines = [line for line in lines if line.strip()]
+        if not lines:
+            raise ValueError("lines must hold text to learn subwords from, got none")
+        try:
+            return cls(_train(lines, vocabulary_size))
+        except RuntimeError as error:
+            largest = re.search(r"value <= (\d+)", str(error))
+            if not largest:
+                smallest = re.search(r"required_chars.*? vs (\d+)", str(error))
+                hint = f", at least {smallest[1]}" if smallest else ""
+                raise ValueError(
+                    f"vocabulary_size must fit the corpus{hint}, got {vocabulary_size}"
+                ) from error
+        size = int(largest[1])
+        warnings.warn(
+            f"a vocabulary of {vocabulary_size} is too large for this corpus: "
+            f"using {size}",
+            stacklevel=2,
+        )
+        return cls(_train(lines, size))
+
+    @classmethod
+    def load(cls, path):
+        """Loads what `save` wrote."""
+        try:
+            return cls(Path(path).read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def save(self, path):
+        """Writes the SentencePiece model to `path`."""
+        Path(path).write_bytes(self.model)
+
+    @property
+    def vocabulary_size(self):
+        return len(self.vocabulary)
+
+    def encode(self, strings):
+        """Turns strings `(B,)` into ragged int32 ids, without start and end."""
+        strings = tf.convert_to_tensor(strings, tf.string)
+        # The space makes a word the same token at the start of a line.
+        spaced = tf.where(strings == "", "", tf.strings.join([" ", strings]))
+        return tf.cast(self._tokenizer.tokenize(spaced), tf.int32)
+
+    def decode(self, ids):
+        """Turns ids `(B, T)`, ragged or padded, into strings `(B,)`.
+
+        Padding, start and end are dropped, and so are ids that are not in the
+        vocabulary.
+        """
+        if not isinstance(ids, tf.RaggedTensor):
+            ids = tf.RaggedTensor.from_tensor(ids)
+        ids = tf.cast(ids, tf.int32)
+        text = (ids == UNKNOWN) | (ids > END) & (ids < self.vocabulary_size)
+        strings = self._tokenizer.detokenize(tf.ragged.boolean_mask(ids, text))
+        return tf.strings.regex_replace(strings, r"\A ", "")
+
+    def pieces(self, ids):
+        """Turns ids, of any shape, into pieces of the vocabulary, '' for padding."""
+        return tf.gather(tf.constant(["", *self.vocabulary[1:]]), ids)
+
+
+def _train(lines, vocabulary_size):
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=(" " + line for line in lines),  # as `encode` does
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=vocabulary_size,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        # It would be taken off again in decoding, together with a real one.
+        add_dummy_prefix=False,
+        character_coverage=0.9995,
+        pad_id=PADDING,
+        unk_id=UNKNOWN,
+        bos_id=START,
+        eos_id=END,
+        minloglevel=2,
+    )
+    return model.getvalue()

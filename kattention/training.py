@@ -1,0 +1,141 @@
+"""What training a `Seq2Seq` needs and Keras lacks."""
+
+import math
+import time
+
+import keras
+from keras import ops
+
+from kattention.seq2seq import PADDING
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class TokenCrossentropy(keras.losses.Loss):
+    """Cross-entropy a token, over the tokens that are not padding.
+
+    For logits `z` and the token `y`, with smoothing `e`:
+
+        (1 - e) * -log p(y) + e * mean over v of -log p(v)
+
+    Args:
+        label_smoothing: `e`, the share of probability spread over all tokens.
+
+    Call arguments:
+        y_true: Ids `(B, T)`, 0 where padded.
+        y_pred: Logits `(B, T, V)`.
+        sample_weight: Weights `(B, T)` or `(B, 1)` of the tokens.
+
+    Returns:
+        The weighted mean over all tokens of the batch.
+
+    Source: Szegedy et al., "Rethinking the Inception Architecture for
+    Computer Vision" (2016), section 7.
+    """
+
+    def __init__(self, label_smoothing=0.0, name="token_crossentropy", **kwargs):
+        kwargs.setdefault("reduction", "mean_with_sample_weight")
+        super().__init__(name=name, **kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing must be in [0, 1), got {label_smoothing!r}"
+            )
+        self.label_smoothing = label_smoothing
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        valid = ops.cast(ops.not_equal(y_true, PADDING), self.dtype)
+        if sample_weight is not None:
+            valid = valid * ops.cast(sample_weight, self.dtype)
+        return super().__call__(y_true, y_pred, valid)
+
+    def call(self, y_true, y_pred):
+        y_true = ops.cast(y_true, "int32")
+        loss = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+        if self.label_smoothing:
+            spread = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
+            loss = (1 - self.label_smoothing) * loss + self.label_smoothing * spread
+        return loss
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class TokenAccuracy(keras.metrics.Mean):
+    """The share of tokens, padding left out, that have the highest logit."""
+
+    def __init__(self, name="accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        valid = ops.cast(ops.not_equal(y_true, PADDING), self.dtype)
+        if sample_weight is not None:
+            valid = valid * ops.cast(sample_weight, self.dtype)
+        best = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        right = ops.cast(ops.equal(best, ops.cast(y_true, "int32")), self.dtype)
+        super().update_state(right, sample_weight=valid)
+
+
+class Budget(keras.callbacks.Callback):
+    """Spends a budget of steps or of wall-clock minutes, then stops.
+
+    The learning rate follows the share that is spent: it rises linearly to its
+    peak over `warmup` and falls along a cosine to zero at the end.
+
+    Args:
+        peak: The highest learning rate.
+        warmup: Share of the budget in which it rises.
+        steps: Budget in steps, counted since the start of training.
+        minutes: Budget in minutes instead.
+        spent: `(steps, seconds)` spent before: where an earlier process
+            stopped.
+
+    Raises:
+        ValueError: Not exactly one of `steps` and `minutes` is given.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with
+    Warm Restarts" (2017), section 3.
+    """
+
+    def __init__(self, peak, warmup=0.1, *, steps=None, minutes=None, spent=(0, 0.0)):
+        super().__init__()
+        if (steps is None) == (minutes is None):
+            raise ValueError(
+                f"give either steps or minutes, got steps={steps}, minutes={minutes}"
+            )
+        self.peak = peak
+        self.warmup = warmup
+        self.steps = steps
+        self.minutes = minutes
+        self.spent_steps, self._seconds_before = spent
+        self._began = None
+
+    @property
+    def spent_seconds(self):
+        now = time.monotonic()
+        return self._seconds_before + (now - self._began if self._began else 0.0)
+
+    @property
+    def share(self):
+        """The share of the budget that is spent, in [0, 1]."""
+        if self.steps is not None:
+            return min(self.spent_steps / self.steps, 1.0)
+        return min(self.spent_seconds / (60 * self.minutes), 1.0)
+
+    def learning_rate(self):
+        """The rate at the present share."""
+        if self.share < self.warmup:
+            # The first step must move too.
+            return self.peak * max(self.share / self.warmup, 0.01)
+        rest = (self.share - self.warmup) / (1 - self.warmup)
+        return self.peak * 0.5 * (1 + math.cos(math.pi * rest))
+
+    def on_train_begin(self, logs=None):
+        self._began = self._began or time.monotonic()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.learning_rate()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.spent_steps += 1
+        if self.share >= 1:
+            self.model.stop_training = True

@@ -1,0 +1,1 @@
+"""Functional-API assemblies of kattention, as scripts."""

@@ -1,0 +1,1 @@
+"""Translation models: corpora, model, training, evaluation, translation, export."""

@@ -1,0 +1,74 @@
+"""The translation model, from ids to logits, with the functional API.
+
+Shapes: B batch, S source tokens, T target tokens, E embedding, D units.
+"""
+
+import keras
+from keras import layers
+
+import kattention
+
+
+def build_model(preset, source_vocabulary, target_vocabulary, attention="bahdanau"):
+    """Assembles an untrained `kattention.Seq2Seq`.
+
+    Args:
+        preset: A `Preset`.
+        source_vocabulary: Number of source subwords.
+        target_vocabulary: Number of target subwords.
+        attention: `"bahdanau"`, or `"none"` for the control: the same decoder
+            with the encoder's final state as a constant context.
+    """
+    source_embedding = layers.ReversibleEmbedding(source_vocabulary, preset.embedding)
+    target_embedding = source_embedding
+    if not preset.shared_vocabulary:
+        target_embedding = layers.ReversibleEmbedding(
+            target_vocabulary, preset.embedding
+        )
+    return kattention.Seq2Seq(
+        source_embedding,
+        build_encoder(preset),
+        target_embedding,
+        build_decoder(preset, attention),
+        build_readout(preset),
+        logits=None,  # the target embedding, read backwards
+        name="translation",
+    )
+
+
+def build_encoder(preset):
+    """Vectors `(B, S, E)` -> `[states (B, S, D), s_0 (B, D)]`."""
+    vectors = keras.Input((None, preset.embedding), name="source_vectors")
+    dropped = layers.Dropout(preset.dropout)(vectors)
+    states, _, backward = layers.Bidirectional(
+        layers.GRU(preset.units // 2, return_sequences=True, return_state=True)
+    )(dropped)
+    # The backward GRU ends at the first word, where a translation begins.
+    start = layers.Dense(preset.units, activation="tanh", name="s_0")(backward)
+    states = layers.LayerNormalization()(states)
+    states = layers.Dropout(preset.dropout)(states)
+    return keras.Model(vectors, [states, start], name="encoder")
+
+
+def build_decoder(preset, attention):
+    """Vectors `(B, T, E)` and memory `(B, S, D)` -> `(B, T, 2 * D)`."""
+    mechanism = (
+        kattention.BahdanauAttention(preset.attention_units)
+        if attention == "bahdanau"
+        else kattention.FixedContext()
+    )
+    cells = [layers.GRUCell(preset.units)]
+    if preset.attend == "between":
+        cells.append(layers.GRUCell(preset.units))
+    cell = kattention.AttentionDecoder(cells, mechanism, attend=preset.attend)
+    return kattention.AttentionRNN(cell, return_sequences=True, name="decoder")
+
+
+def build_readout(preset):
+    """Decoder outputs `(B, T, 2 * D)` and vectors `(B, T, E)` -> `(B, T, E)`."""
+    outputs = keras.Input((None, 2 * preset.units), name="decoder_outputs")
+    vectors = keras.Input((None, preset.embedding), name="target_vectors")
+    joined = layers.Concatenate()([outputs, vectors])
+    features = layers.Dense(preset.embedding, activation="tanh")(joined)
+    features = layers.Dropout(preset.dropout)(features)
+    return keras.Model([outputs, vectors], features, name="readout")
