@@ -64,7 +64,7 @@ def noun_phrase(phrase, key, case, negation=None):
     result = [article]
     if phrase.adjective:
         form = phrase.adjective.german
-        form += _adjective_ending(phrase, case, negation).removeprefix(
+        form += _adjective_ending(phrase, case).removeprefix(
             "e" if form.endswith("e") else ""
         )
         result.append(word(form, f"{key}adjective"))
@@ -102,7 +102,7 @@ def _bare(gender, case):
     return (case, gender) in {(NOMINATIVE, "m"), (NOMINATIVE, "n"), (ACCUSATIVE, "n")}
 
 
-def _adjective_ending(phrase, case, negation):
+def _adjective_ending(phrase, case):
     gender, determiner = _gender(phrase), phrase.determiner
     if isinstance(determiner, tuple) or (determiner == "a" and _bare(gender, case)):
         return _STRONG[gender][case]

@@ -1,0 +1,67 @@
+"""Small models that tests share."""
+
+import os
+import subprocess
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import kattention
+
+# The first example of a test traces and compiles.
+settings.register_profile("kattention", deadline=None, max_examples=15)
+settings.load_profile("kattention")
+
+VOCABULARY, DEPTH, UNITS = 30, 8, 12
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def make_seq2seq(
+    attend="before", shared=True, mechanism=None, dropout=0.0, vocabulary=VOCABULARY
+):
+    """An untrained `Seq2Seq`."""
+    layers = keras.layers
+    embedding = layers.ReversibleEmbedding(vocabulary, DEPTH)
+    vectors = keras.Input((None, DEPTH))
+    states, _, backward = layers.Bidirectional(
+        layers.GRU(UNITS // 2, return_sequences=True, return_state=True)
+    )(vectors)
+    start = layers.Dense(UNITS, activation="tanh")(backward)
+    cells = [
+        layers.GRUCell(UNITS, dropout=dropout)
+        for _ in range(2 if attend == "between" else 1)
+    ]
+    cell = kattention.AttentionDecoder(
+        cells, mechanism or kattention.BahdanauAttention(7), attend=attend
+    )
+    outputs, targets = keras.Input((None, 2 * UNITS)), keras.Input((None, DEPTH))
+    joined = layers.Concatenate()([outputs, targets])
+    return kattention.Seq2Seq(
+        embedding,
+        keras.Model(vectors, [states, start]),
+        embedding if shared else layers.ReversibleEmbedding(vocabulary, DEPTH),
+        kattention.AttentionRNN(cell, return_sequences=True),
+        keras.Model([outputs, targets], layers.Dense(DEPTH, activation="tanh")(joined)),
+    )
+
+
+def run_python(program, *arguments, **environment):
+    """Runs a program in a fresh process; returns what it printed."""
+    process = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    return process.stdout

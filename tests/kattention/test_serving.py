@@ -1,0 +1,205 @@
+"""An export must say what Python says, in any process that loads it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_text
+
+import kattention
+from kattention import serving
+from kattention.text import SubwordTokenizer
+from tests.conftest import make_seq2seq, run_python
+
+LINES = ["aab bba cab.", "ba cab abc!", "cc ab ba?"] * 3
+TEXTS = ["aab cab", "", "ba ba ba ba ba!", "ç 日本", "cab."]
+
+
+def make_translator(mechanism=None):
+    tokenizer = SubwordTokenizer.train(LINES, 270)
+    model = make_seq2seq(mechanism=mechanism, vocabulary=tokenizer.vocabulary_size)
+    return kattention.Translator(model, tokenizer, tokenizer)
+
+
+@pytest.fixture(scope="module")
+def translator():
+    return make_translator()
+
+
+@pytest.fixture(scope="module")
+def exported(translator, tmp_path_factory):
+    return translator.export(tmp_path_factory.mktemp("exported"), example="cab")
+
+
+@pytest.fixture(scope="module")
+def served(exported):
+    return tf.saved_model.load(exported)
+
+
+def test_says_what_python_says(translator, served):
+    expected = translator.translate(TEXTS)
+    found = served.signatures["serving_default"](text=tf.constant(TEXTS))
+    assert [text.decode() for text in found["translation"].numpy()] == [
+        one.text for one in expected
+    ]
+    np.testing.assert_allclose(
+        found["score"], [one.score for one in expected], rtol=1e-5
+    )
+
+
+def test_the_attention_signature_is_python_s_alignment(translator, served):
+    found = served.signatures["attention"](text=tf.constant(TEXTS))
+    for row, one in enumerate(translator.translate(TEXTS)):
+        source, target = len(one.source_tokens), len(one.target_tokens)
+        tokens = found["source_tokens"][row].numpy()
+        assert [t.decode() for t in tokens[:source]] == one.source_tokens
+        assert (tokens[source:] == b"").all()
+        tokens = found["target_tokens"][row].numpy()
+        assert [t.decode() for t in tokens[:target]] == one.target_tokens
+        assert (tokens[target:] == b"").all()
+        attention = found["attention"][row].numpy()
+        np.testing.assert_allclose(
+            attention[:target, :source], one.alignment, atol=1e-5
+        )
+        assert (attention[target:] == 0).all()
+        assert (attention[:, source:] == 0).all()
+
+
+def test_nbest_is_best_first(served):
+    found = served.signatures["nbest"](text=tf.constant(TEXTS))
+    assert found["translation"].shape == (len(TEXTS), 5)
+    assert (np.diff(found["score"]) <= 0).all()
+    best = served.signatures["serving_default"](text=tf.constant(TEXTS))
+    assert (found["translation"][:, 0] == best["translation"]).numpy().all()
+
+
+def test_every_signature_takes_an_empty_batch(served):
+    for signature in served.signatures.values():
+        for output in signature(text=tf.zeros([0], tf.string)).values():
+            assert output.shape[0] == 0
+
+
+def test_outputs_suit_the_rest_interface(served):
+    """One first dimension, no half, nothing that JSON cannot say."""
+    for signature in served.signatures.values():
+        for output in signature(text=tf.constant(TEXTS)).values():
+            assert output.shape[0] == len(TEXTS)
+            assert output.dtype in (tf.string, tf.float32)
+            if output.dtype == tf.float32:
+                assert np.isfinite(output).all()
+
+
+def test_a_text_alone_says_what_it_says_in_company(served):
+    run = served.signatures["attention"]
+    together = run(text=tf.constant(TEXTS))
+    for row, text in enumerate(TEXTS):
+        alone = run(text=tf.constant([text]))
+        assert alone["translation"][0] == together["translation"][row]
+        np.testing.assert_allclose(alone["score"][0], together["score"][row], rtol=1e-5)
+
+
+def test_without_attention_there_is_no_attention_signature(tmp_path):
+    translator = make_translator(kattention.FixedContext())
+    loaded = tf.saved_model.load(translator.export(tmp_path))
+    assert set(loaded.signatures) == {"serving_default", "nbest"}
+    assert translator.translate(["cab"])[0].alignment is None
+
+
+def test_versions_count_up_and_nothing_else_is_left(translator, tmp_path):
+    (tmp_path / "toy" / "7").mkdir(parents=True)
+    (tmp_path / "toy" / "notes.txt").touch()
+    assert translator.export(tmp_path / "toy") == tmp_path / "toy" / "8"
+    names = {entry.name for entry in (tmp_path / "toy").iterdir()}
+    assert names == {"7", "8", "notes.txt"}
+
+
+def test_an_export_that_fails_leaves_nothing(translator, tmp_path, monkeypatch):
+    def fail(path, text):
+        raise RuntimeError("does not load")
+
+    monkeypatch.setattr("kattention.serving.export.check", fail)
+    with pytest.raises(RuntimeError):
+        translator.export(tmp_path / "toy")
+    assert list((tmp_path / "toy").iterdir()) == []
+
+
+def test_a_path_that_is_no_folder_is_refused(translator, tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ValueError, match="must be a folder"):
+            translator.export(path)
+
+
+def test_an_export_that_does_not_load_is_reported(tmp_path):
+    with pytest.raises(RuntimeError, match="does not load"):
+        serving.check(tmp_path, "text")
+
+
+def test_a_process_with_only_the_op_library_loads_it(translator, exported):
+    out = run_python(
+        """
+import sys
+import tensorflow as tf
+tf.load_op_library(sys.argv[2])
+with tf.compat.v1.Session(graph=tf.Graph()) as session:
+    meta = tf.compat.v1.saved_model.load(session, ["serve"], sys.argv[1])
+    signature = meta.signature_def["serving_default"]
+    found = session.run(
+        signature.outputs["translation"].name,
+        {signature.inputs["text"].name: sys.argv[3:]},
+    )
+assert "kattention" not in sys.modules
+for text in found:
+    print(text.decode())
+""",
+        exported,
+        op_library(),
+        *TEXTS,
+    )
+    assert out.splitlines() == [one.text for one in translator.translate(TEXTS)]
+
+
+def test_a_c_program_loads_it(translator, exported, tmp_path):
+    """The loader that TF Serving uses, with no Python in the process."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    home = Path(tf.__file__).parent
+    program = tmp_path / "serve"
+    subprocess.run(
+        [
+            *(compiler, Path(__file__).with_name("serve.c"), "-o", program),
+            *("-I", home / "include", "-L", home, f"-Wl,-rpath,{home}"),
+            *("-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2"),
+        ],
+        check=True,
+    )
+    signature = _signature(exported)
+    process = subprocess.run(
+        [
+            *(program, exported, op_library()),
+            *(signature.inputs["text"].name, signature.outputs["translation"].name),
+            *TEXTS,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert process.stdout.splitlines() == [
+        one.text for one in translator.translate(TEXTS)
+    ]
+
+
+def _signature(path):
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(path))
+    return meta.signature_def["serving_default"]
+
+
+def op_library():
+    home = Path(tensorflow_text.__file__).parent
+    return home / "python" / "ops" / "_sentencepiece_tokenizer.so"

@@ -1,0 +1,84 @@
+import keras
+import numpy as np
+import pytest
+
+from kattention.training import Budget, TokenAccuracy, TokenCrossentropy
+
+TRUE = np.array([[1, 2, 0], [3, 0, 0]])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_is_the_mean_over_real_tokens(rng, smoothing):
+    logits = rng.normal(size=(2, 3, 5))
+    shares = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    losses = []
+    for b, t in [(0, 0), (0, 1), (1, 0)]:
+        aim = np.full(5, smoothing / 5)
+        aim[TRUE[b, t]] += 1 - smoothing
+        losses.append(-(aim * np.log(shares[b, t])).sum())
+    found = TokenCrossentropy(smoothing)(TRUE, logits.astype("float32"))
+    np.testing.assert_allclose(float(found), np.mean(losses), rtol=1e-5)
+
+
+def test_sample_weights_count(rng):
+    logits = rng.normal(size=(2, 3, 5)).astype("float32")
+    weighted = TokenCrossentropy()(TRUE, logits, np.array([[1.0], [0.0]]))
+    first = TokenCrossentropy()(TRUE[:1], logits[:1])
+    np.testing.assert_allclose(float(weighted), float(first), rtol=1e-6)
+
+
+def test_accuracy_leaves_padding_out():
+    metric = TokenAccuracy()
+    logits = np.zeros((2, 3, 5), "float32")
+    logits[0, 0, 1] = logits[0, 1, 4] = logits[1, 0, 3] = 1
+    metric.update_state(TRUE, logits)
+    np.testing.assert_allclose(float(metric.result()), 2 / 3, rtol=1e-6)
+
+
+def test_survive_serialisation():
+    loss = TokenCrossentropy(0.2)
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(loss)
+    )
+    assert again.get_config() == loss.get_config()
+
+
+def fit(budget, epochs=10):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    rates = []
+    log = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: rates.append(
+            float(model.optimizer.learning_rate)
+        )
+    )
+    data = np.ones((8, 2)), np.ones((8, 1))
+    model.fit(*data, batch_size=2, epochs=epochs, callbacks=[budget, log], verbose=0)
+    return rates
+
+
+def test_the_rate_rises_falls_and_ends_with_the_budget():
+    rates = fit(Budget(0.5, warmup=0.2, steps=20))
+    assert len(rates) == 20
+    assert rates[0] < rates[2] < rates[4] == 0.5
+    assert all(np.diff(rates[4:]) < 0)
+    assert rates[-1] < 0.02
+
+
+def test_a_budget_goes_on_where_it_stopped():
+    whole = fit(Budget(0.5, steps=20))
+    rest = fit(Budget(0.5, steps=20, spent=(12, 3.0)))
+    np.testing.assert_allclose(rest, whole[12:], rtol=1e-6)
+
+
+def test_minutes_stop_the_training():
+    budget = Budget(0.5, minutes=1.0, spent=(7, 59.9999))
+    rates = fit(budget, epochs=10_000)
+    assert len(rates) < 40_000
+    assert budget.share == 1
+    assert budget.spent_steps == 7 + len(rates)
+
+
+def test_a_budget_is_steps_or_minutes():
+    with pytest.raises(ValueError, match="either steps or minutes"):
+        Budget(0.5)
