@@ -59,6 +59,8 @@ MULTI30K_LICENCE = (
     "Multi30k: for non-commercial research and education only; the images' captions "
     "come from Flickr30k, https://github.com/multi30k/dataset"
 )
+# Where Keras keeps downloads: None is its own folder, in the user's home.
+CACHE = None
 TATOEBA_URL = "http://www.manythings.org/anki/"
 TATOEBA_LICENCE = (
     "Tatoeba sentence pairs: CC BY 2.0 (FR), www.manythings.org/anki and tatoeba.org"
@@ -188,7 +190,11 @@ def _file(name, url, data_dir, sha256=None):
     try:
         return Path(
             keras.utils.get_file(
-                name, url + name, file_hash=sha256, cache_subdir="datasets/kattention"
+                name,
+                url + name,
+                file_hash=sha256,
+                cache_dir=CACHE,
+                cache_subdir="datasets/kattention",
             )
         )
     except Exception as error:

@@ -19,12 +19,10 @@ def build_model(preset, source_vocabulary, target_vocabulary, attention="bahdana
         attention: `"bahdanau"`, or `"none"` for the control: the same decoder
             with the encoder's final state as a constant context.
     """
-    source_embedding = layers.ReversibleEmbedding(source_vocabulary, preset.embedding)
+    source_embedding = build_embedding(source_vocabulary, preset)
     target_embedding = source_embedding
     if not preset.shared_vocabulary:
-        target_embedding = layers.ReversibleEmbedding(
-            target_vocabulary, preset.embedding
-        )
+        target_embedding = build_embedding(target_vocabulary, preset)
     return kattention.Seq2Seq(
         source_embedding,
         build_encoder(preset),
@@ -33,6 +31,18 @@ def build_model(preset, source_vocabulary, target_vocabulary, attention="bahdana
         build_readout(preset),
         logits=None,  # the target embedding, read backwards
         name="translation",
+    )
+
+
+def build_embedding(vocabulary, preset):
+    """Ids `(B, T)` -> vectors `(B, T, E)`, and back to logits."""
+    return layers.ReversibleEmbedding(
+        vocabulary,
+        preset.embedding,
+        # Vectors of length 1: Keras's default is too short to learn fast.
+        embeddings_initializer=keras.initializers.RandomNormal(
+            stddev=preset.embedding**-0.5
+        ),
     )
 
 

@@ -54,12 +54,12 @@ class Batches:
     def endless(self, seed, first_epoch=0):
         """All epochs from `first_epoch` on, each in an order of its own."""
         epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
-        return epochs.flat_map(lambda epoch: self._epoch(seed, epoch)).prefetch(4)
+        return _untuned(epochs.flat_map(lambda epoch: self._epoch(seed, epoch)))
 
     def once(self):
         """One pass in a fixed order."""
         known = tf.data.experimental.assert_cardinality(self.steps)
-        return self._batch(self._examples()).apply(known).prefetch(4)
+        return _untuned(self._batch(self._examples()).apply(known))
 
     def _epoch(self, seed, epoch):
         examples = self._examples().shuffle(
@@ -86,3 +86,14 @@ class Batches:
             self._sizes,
             padded_shapes=(([None], [None]), [None]),
         )
+
+
+def _untuned(dataset):
+    """Prefetches, without tf.data's autotuning.
+
+    There is nothing to tune here, and its thread sleeps for ever longer: the
+    end of a training would wait up to a minute for it.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(4).with_options(options)

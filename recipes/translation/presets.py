@@ -41,7 +41,7 @@ class Preset:
 
 PRESETS = {
     "tiny": Preset(
-        vocabulary_size=800,
+        vocabulary_size=2000,
         shared_vocabulary=False,
         embedding=64,
         units=96,

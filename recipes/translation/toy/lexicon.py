@@ -17,61 +17,45 @@ teacher          professeur m       Lehrer/Lehrer m            person
 doctor           médecin m          Arzt/Ärzte m               person
 farmer           fermier m          Bauer/Bauern mw            person
 student          étudiant m         Student/Studenten mw       person
-neighbour        voisin m           Nachbar/Nachbarn mw        person
 mother           mère f             Mutter/Mütter f            person
 father           père m             Vater/Väter m              person
 sister           sœur f             Schwester/Schwestern f     person
 brother          frère m            Bruder/Brüder m            person
-aunt             tante f            Tante/Tanten f             person
 uncle            oncle m            Onkel/Onkel m              person
 queen            reine f            Königin/Königinnen f       person
 king             roi m              König/Könige m             person
 baker            boulanger m        Bäcker/Bäcker m            person
-painter          peintre m          Maler/Maler m              person
 soldier          soldat m           Soldat/Soldaten mw         person
-nurse            infirmière f       Krankenschwester/Krankenschwestern f  person
 dog              chien m            Hund/Hunde m               animal
 cat              chat m             Katze/Katzen f             animal
 horse            cheval/chevaux m   Pferd/Pferde n             animal
 bird             oiseau/oiseaux m   Vogel/Vögel m              animal
 cow              vache f            Kuh/Kühe f                 animal
-mouse/mice       souris/souris f    Maus/Mäuse f               animal
 goat             chèvre f           Ziege/Ziegen f             animal
-fox/foxes        renard m           Fuchs/Füchse m             animal
 book             livre m            Buch/Bücher n              text thing
 letter           lettre f           Brief/Briefe m             text thing
 newspaper        journal/journaux m Zeitung/Zeitungen f        text thing
 poem             poème m            Gedicht/Gedichte n         text
-story/stories    histoire f         Geschichte/Geschichten f   text
 song             chanson f          Lied/Lieder n              text
 apple            pomme f            Apfel/Äpfel m              food
-pear             poire f            Birne/Birnen f             food
 cake             gâteau/gâteaux m   Kuchen/Kuchen m            food
 egg              œuf m              Ei/Eier n                  food
-orange           orange f           Orange/Orangen f           food
 potato/potatoes  pomme_de_terre/pommes_de_terre f  Kartoffel/Kartoffeln f  food
-soup             soupe f            Suppe/Suppen f             food
 bread            pain m             Brot/Brote n               food
 car              voiture f          Auto/Autos n               vehicle
 train            train m            Zug/Züge m                 vehicle
 boat             bateau/bateaux m   Boot/Boote n               vehicle
 bus/buses        bus/bus m          Bus/Busse m                vehicle
 bicycle          vélo m             Fahrrad/Fahrräder n        vehicle
-plane            avion m            Flugzeug/Flugzeuge n       vehicle
 shirt            chemise f          Hemd/Hemden n              clothing
 hat              chapeau/chapeaux m Hut/Hüte m                 clothing
-coat             manteau/manteaux m Mantel/Mäntel m            clothing
 dress/dresses    robe f             Kleid/Kleider n            clothing
-skirt            jupe f             Rock/Röcke m               clothing
 table            table f            Tisch/Tische m             thing
-chair            chaise f           Stuhl/Stühle m             thing
 lamp             lampe f            Lampe/Lampen f             thing
 key              clé f              Schlüssel/Schlüssel m      thing
 bag              sac m              Tasche/Taschen f           thing
-bottle           bouteille f        Flasche/Flaschen f         thing
 knife/knives     couteau/couteaux m Messer/Messer n            thing
 box/boxes        boîte f            Kiste/Kisten f             thing
-clock            horloge f          Uhr/Uhren f                thing
 picture          tableau/tableaux m Bild/Bilder n              thing
 flower           fleur f            Blume/Blumen f             thing
 ball             ballon m           Ball/Bälle m               thing
@@ -82,7 +66,6 @@ school           école f            Schule/Schulen f           building place
 church/churches  église f           Kirche/Kirchen f           building place
 castle           château/châteaux m Schloss/Schlösser n        building place
 bridge           pont m             Brücke/Brücken f           building
-tower            tour f             Turm/Türme m               building
 museum           musée m            Museum/Museen n            building place
 hospital         hôpital/hôpitaux m Krankenhaus/Krankenhäuser n  building place
 station          gare f             Bahnhof/Bahnhöfe m         building place
@@ -91,7 +74,6 @@ kitchen          cuisine f          Küche/Küchen f             place
 park             parc m             Park/Parks m               place
 forest           forêt f            Wald/Wälder m              place
 village          village m          Dorf/Dörfer n              place
-office           bureau/bureaux m   Büro/Büros n               place
 """
 
 # English; French m. sg., f. sg., m. pl., f. pl. (the form before a vowel);

@@ -114,17 +114,17 @@ class Draw:
 
     def sentence(self):
         number = self.random.random()
-        if number < 0.45:
+        if number < 0.4:
             return Sentence("statement", (self.clause(),))
-        if number < 0.57:
+        if number < 0.5:
             return Sentence("question", (self.clause(),))
-        if number < 0.77:
+        if number < 0.67:
             return Sentence("because", (self.clause(short=True), self.short_clause()))
-        if number < 0.87:
+        if number < 0.77:
             clause = self.clause(short=True)
             return Sentence("report", (clause,), self.speaker(), self.one(REPORTS))
         if number < 0.94:
-            return Sentence("and", (self.clause(short=True), self.short_clause()))
+            return Sentence("and", (self.clause(), self.clause()))
         return Sentence("statement", (self.existence(),))
 
     def long_sentence(self):
@@ -138,7 +138,7 @@ class Draw:
         verb = self.one(VERBS)
         subject = self.subject(verb.subjects)
         negated = self.chance(0.2)
-        future = not verb.progressive and self.chance(0.15)
+        future = not verb.progressive and self.chance(0.25)
         adverb = self.one(ADVERBS) if not negated and self.chance(0.2) else None
         place = self.place() if not short and self.chance(0.5) else None
         thing = self.object(verb, negated)
@@ -159,7 +159,7 @@ class Draw:
 
     def predication(self):
         noun = self.one(NOUNS)
-        subject = Common(noun, plural=self.chance(0.2))
+        subject = Common(noun, plural=self.chance(0.4))
         if "person" in noun.classes and self.chance(0.5):
             subject = self.one((self.name(), self.pronoun()))
         return Clause(
@@ -200,15 +200,13 @@ class Draw:
 
     def common(self, classes, determiner=None):
         noun = self.one(nouns_of(classes))
-        adjective = self.adjective_for(noun) if self.chance(0.35) else None
+        adjective = self.adjective_for(noun) if self.chance(0.45) else None
         if determiner is None:
             number = self.random.random()
             if number < 0.15 and "person" not in noun.classes:
                 return Common(noun, "the", self.chance(0.2), adjective, self.owner())
             determiner = self.one(("the", "the", "the", "a", "a", "this", "every", 2))
-        plural = determiner == 2 or (
-            determiner in ("the", "this") and self.chance(0.25)
-        )
+        plural = determiner == 2 or (determiner in ("the", "this") and self.chance(0.4))
         if determiner == 2:
             determiner = self.one(NUMERALS)
         return Common(noun, determiner, plural, adjective)

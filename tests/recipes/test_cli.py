@@ -1,0 +1,231 @@
+"""The command line, as a newcomer uses it and as a newcomer gets it wrong."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kattention
+from recipes.translation import run
+from recipes.translation.__main__ import main
+
+PAIRS = [("the red house", "la maison rouge"), ("a cat", "un chat")] * 15
+PAIRS += [(f"the dog {i}", f"le chien {i}") for i in range(30)]
+
+
+def call(*arguments):
+    """Runs the command; returns its exit code."""
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return stop.code
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "my.tsv"
+    path.write_text("".join(f"{a}\t{b}\n" for a, b in PAIRS))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(pairs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "mine"
+    assert call("train", "--pairs", pairs, "--output", folder, "--epochs", 1) == 0
+    return folder
+
+
+def test_own_pairs_go_from_file_to_run(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert names == {
+        "run.json",
+        "source.model",
+        "target.model",
+        "model.keras",
+        "state-1",
+    }
+    recorded = json.loads((trained / "run.json").read_text())
+    assert recorded["preset"]["attend"] == "between"
+    assert kattention.Translator.load(trained).translate(["a cat"])[0].alignment.any()
+
+
+def test_a_finished_run_has_nothing_to_do(trained, pairs, capsys):
+    assert call("train", "--pairs", pairs, "--output", trained, "--epochs", 1) == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_evaluate_prints_scores_with_signatures(trained, pairs, capsys):
+    assert call("evaluate", trained, "--pairs", pairs) == 0
+    out = capsys.readouterr().out
+    assert "BLEU = " in out
+    assert "case:mixed|eff:no|tok:13a" in out
+    assert "chrF2 = " in out
+    assert "exact match" in out
+    assert call("evaluate", trained) == 0
+    assert "own validation pairs" in capsys.readouterr().out
+
+
+def test_translate_takes_arguments_or_lines(trained, tmp_path, capsys, monkeypatch):
+    plot = tmp_path / "out.png"
+    assert call("translate", trained, "a cat", "the dog 1", "--plot", plot) == 0
+    from_arguments = capsys.readouterr().out
+    assert plot.read_bytes()[1:4] == b"PNG"
+    monkeypatch.setattr(sys, "stdin", iter(["a cat\n", "the dog 1\n"]))
+    assert call("translate", trained) == 0
+    assert capsys.readouterr().out == from_arguments
+    assert len(from_arguments.splitlines()) == 2
+
+
+def test_export_translates_before_it_says_it_is_done(trained, tmp_path, capsys):
+    assert call("export", trained, tmp_path / "served") == 0
+    assert f"exported to {tmp_path / 'served' / '1'}" in capsys.readouterr().out
+    loaded = tf.saved_model.load(tmp_path / "served" / "1")
+    found = loaded.signatures["serving_default"](text=tf.constant(["a cat"]))
+    expected = kattention.Translator.load(trained).translate(["a cat"])
+    assert found["translation"].numpy()[0].decode() == expected[0].text
+
+
+def test_the_toy_runs_without_attention_and_says_synthetic(tmp_path, capsys):
+    command = ["train", "--data", "toy-en-de", "--limit", 300, "--epochs", 1]
+    command += ["--attention", "none", "--output", tmp_path / "run"]
+    assert call(*command) == 0
+    assert "synthetic" in capsys.readouterr().out
+    assert call("translate", tmp_path / "run", "A dog.", "--plot", "x.png") == 2
+    assert "no alignment to plot" in capsys.readouterr().err
+
+
+def test_parallel_files_with_their_own_validation(tmp_path, capsys):
+    for name, column in (("a.en", 0), ("a.fr", 1)):
+        text = "".join(f"{pair[column]}\n" for pair in PAIRS)
+        (tmp_path / name).write_text(text)
+    files = ["--source", tmp_path / "a.en", "--target", tmp_path / "a.fr"]
+    valid = ["--valid-source", tmp_path / "a.en", "--valid-target", tmp_path / "a.fr"]
+    command = ["train", *files, *valid, "--output", tmp_path / "run", "--limit", 20]
+    assert call(*command, "--epochs", 1) == 0
+    assert "20 training and 60 validation pairs" in capsys.readouterr().out
+
+
+def wait_for(condition, seconds=240):
+    for _ in range(seconds * 10):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("waited too long")
+
+
+def test_a_killed_training_goes_on_and_ends_as_good(tmp_path, capsys):
+    command = ["train", "--data", "toy-en-fr", "--limit", "3000", "--epochs", "4"]
+    program = [sys.executable, "-m", "recipes.translation", *command]
+    folder = tmp_path / "killed"
+    with subprocess.Popen(
+        [*program, "--output", folder], stdout=subprocess.DEVNULL
+    ) as process:
+        wait_for(lambda: (folder / "state-1").exists() or process.poll() is not None)
+        assert process.poll() is None
+        time.sleep(0.5)  # into the second epoch
+        process.send_signal(signal.SIGKILL)
+    progress, _ = run.read_progress(folder)
+    assert not progress.finished
+    assert progress.epoch < 4
+    assert call(*command, "--output", folder) == 0
+    assert f"after epoch {progress.epoch}" in capsys.readouterr().out
+    assert call(*command, "--output", tmp_path / "whole") == 0
+    killed, _ = run.read_progress(folder)
+    whole, _ = run.read_progress(tmp_path / "whole")
+    assert killed.finished
+    assert killed.epoch == whole.epoch == 4
+    assert killed.steps == whole.steps
+    np.testing.assert_allclose(killed.best_loss, whole.best_loss, rtol=0.1)
+    left = {path.name for path in folder.iterdir()}
+    assert left == {
+        "run.json",
+        "source.model",
+        "target.model",
+        "model.keras",
+        "state-4",
+    }
+
+
+def test_a_half_written_state_is_passed_over(trained, pairs, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    (folder / ".writing-state").mkdir()
+    (folder / ".writing-state" / "model.keras").write_bytes(b"half")
+    assert call("train", "--pairs", pairs, "--output", folder, "--epochs", 1) == 0
+
+
+def test_minutes_are_a_budget(pairs, tmp_path):
+    command = ["train", "--pairs", pairs, "--output", tmp_path / "run"]
+    assert call(*command, "--minutes", 0.05) == 0
+    progress, _ = run.read_progress(tmp_path / "run")
+    assert progress.finished
+    assert progress.seconds >= 3
+
+
+@pytest.fixture
+def wrong(tmp_path, trained):
+    """Files and folders that are not what a command wants."""
+    (tmp_path / "empty.tsv").touch()
+    (tmp_path / "column.tsv").write_text("a\tb\nonly\n")
+    (tmp_path / "latin.tsv").write_bytes("a\tb\nça\té\n".encode("latin-1"))
+    (tmp_path / "a.en").write_text("x\ny\nz\n")
+    (tmp_path / "a.fr").write_text("x\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    return {"T": tmp_path, "RUN": trained}
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("train --pairs {T}/none.tsv --output {T}/o", "no such file"),
+        ("train --pairs {T}/empty.tsv --output {T}/o", "is empty"),
+        ("train --pairs {T}/column.tsv --output {T}/o", "line 2: expected source"),
+        ("train --pairs {T}/latin.tsv --output {T}/o", "line 2: not UTF-8"),
+        (
+            "train --source {T}/a.en --target {T}/a.fr --output {T}/o",
+            "a.en has 3 lines",
+        ),
+        ("train --source {T}/a.en --output {T}/o", "--source and --target go together"),
+        ("train --data wmt14 --output {T}/o", "unknown corpus 'wmt14': choose from"),
+        ("train --data toy-en-fr:test --output {T}/o", "without a split"),
+        ("train --data toy-en-fr --output {T}/other", "holds other files and no run"),
+        ("train --data toy-en-fr --output {T}/a.en", "cannot write to"),
+        ("train --data toy-en-fr --output {RUN}", "was trained with other options"),
+        (
+            "train --data multi30k-en-de --data-dir {T} --output {T}/o",
+            "no such file",
+        ),
+        ("train --data toy-en-fr", "required: --output"),
+        ("train --output {T}/o", "one of the arguments --data --pairs --source"),
+        ("train --data toy-en-fr --output {T}/o --epochs 0", "positive int"),
+        ("train --data toy-en-fr --output {T}/o --attention luong", "invalid choice"),
+        ("evaluate {T}", "is not a run folder"),
+        ("evaluate {T}/a.en", "is not a run folder"),
+        ("evaluate {RUN} --data toy-en-fr:dev", "no split 'dev': choose from train"),
+        ("translate {T}/none hello", "is not a run folder"),
+        ("translate {RUN} hello --plot {T}/no/such/folder.png", "cannot write to"),
+        ("export {T} {T}/o", "is not a run folder"),
+        ("export {RUN} {T}/a.en", "must be a folder"),
+        ("export {RUN} /proc/kattention", "cannot write to"),
+        ("bogus", "invalid choice"),
+    ],
+)
+def test_wrong_use_gets_one_line_and_exit_code_2(wrong, capsys, command, message):
+    capsys.readouterr()
+    assert call(*command.format(**wrong).split()) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert len(error.splitlines()) == 1, error
+
+
+@pytest.mark.parametrize("command", ["", "train", "evaluate", "translate", "export"])
+def test_every_command_has_help(command, capsys):
+    assert call(*command.split(), "--help") == 0
+    assert "usage: python -m recipes.translation" in capsys.readouterr().out

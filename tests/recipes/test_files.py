@@ -1,0 +1,74 @@
+import gzip
+
+import pytest
+
+from recipes.translation import files
+from recipes.translation.errors import UsageError
+
+
+def write(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_reads_plain_and_gz_and_strips_stray_spaces(tmp_path):
+    plain = write(tmp_path / "a.txt", "\ufeffein Haus \r\n zwei\u2028Häuser\n")
+    packed = tmp_path / "a.txt.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    expected = ["ein Haus", "zwei\u2028Häuser"]
+    assert files.read_lines(plain) == files.read_lines(packed) == expected
+
+
+def test_pairs_with_an_empty_side_are_left_out_and_counted(tmp_path, capsys):
+    path = write(tmp_path / "a.tsv", "a\tb\textra\nc\t\n\nd\te\n")
+    pairs = files.read_tsv(path)
+    assert (pairs.sources, pairs.targets) == (["a", "d"], ["b", "e"])
+    assert "left out 1 pairs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"fine\tja\nno\xff\tnein\n", "line 2: not UTF-8"),
+        (b"a\tb\nonly one\n", "line 2: expected source, a tab and target"),
+        (b"a\t \n", "no pair with both sides"),
+    ],
+)
+def test_bad_tables_are_refused_with_the_line(tmp_path, content, message):
+    (tmp_path / "a.tsv").write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        files.read_tsv(tmp_path / "a.tsv")
+
+
+def test_files_of_other_lengths_are_refused_with_both_counts(tmp_path):
+    a, b = write(tmp_path / "a", "x\ny\n"), write(tmp_path / "b", "x\n")
+    with pytest.raises(UsageError, match=r"a has 2 lines, .*b has 1"):
+        files.read_parallel(a, b)
+
+
+def test_missing_and_broken_files_are_named(tmp_path):
+    with pytest.raises(UsageError, match="no such file"):
+        files.read_lines(tmp_path / "none")
+    (tmp_path / "a.gz").write_bytes(b"not gzip")
+    with pytest.raises(UsageError, match=r"cannot read .*a\.gz"):
+        files.read_lines(tmp_path / "a.gz")
+
+
+def test_validation_shares_no_source_with_training():
+    sources = [f"Sentence {i % 100}" for i in range(300)]
+    sources += [source.upper() + " " for source in sources]
+    pairs = files.Pairs(sources, [["x"]] * len(sources))
+    train, valid = files.hold_out(pairs)
+    assert len(train) + len(valid) == len(pairs)
+    assert not {s.casefold().strip() for s in train.sources} & {
+        s.casefold().strip() for s in valid.sources
+    }
+
+
+def test_two_pairs_are_enough_and_one_is_not():
+    train, valid = files.hold_out(files.Pairs(["a", "b"], [["x"], ["y"]]))
+    assert len(train) == len(valid) == 1
+    with pytest.raises(UsageError, match="at least 2 different"):
+        files.hold_out(files.Pairs(["a", "a"], [["x"], ["y"]]))
