@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from kattention import training
 from kattention._version import __version__
 from kattention.attention import BahdanauAttention, FixedContext
 from kattention.decoder import AttentionDecoder, AttentionRNN
@@ -14,6 +15,7 @@ __all__ = [
     "FixedContext",
     "Seq2Seq",
     "__version__",
+    "training",
 ]
 
 # Loaded on first use: they need more than keras and one backend.
@@ -22,7 +24,6 @@ _EXTRAS = {
     "search": "tensorflow",
     "serving": "translation",
     "text": "translation",
-    "training": "tensorflow",
     "translator": "translation",
 }
 

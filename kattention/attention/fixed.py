@@ -20,6 +20,8 @@ class FixedContext(keras.layers.Layer):
     Encoder-Decoder for Statistical Machine Translation" (2014), section 2.2.
     """
 
+    aligns = False
+
     def build(self, query_shape, value_shape, key_shape=None):
         shapes.check_inputs(query_shape, value_shape, key_shape)
 

@@ -71,6 +71,11 @@ class AttentionRNN(keras.layers.Layer):
             raise ValueError(
                 f"cell must be a kattention.AttentionDecoder, got {cell!r}"
             )
+        if return_attention_scores and not getattr(cell.attention, "aligns", True):
+            raise ValueError(
+                "return_attention_scores must be False: "
+                f"{type(cell.attention).__name__} has no alignments"
+            )
         self.cell = cell
         self.return_sequences = return_sequences
         self.return_state = return_state

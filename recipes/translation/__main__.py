@@ -27,8 +27,6 @@ def main(arguments=None):
     try:
         options.run(options)
     except (UsageError, ValueError) as error:
-        if not isinstance(error, UsageError) and os.environ.get("KATTENTION_DEBUG"):
-            raise
         print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
         return 2
     return 0
@@ -232,7 +230,7 @@ def _plot(found, path):
 
 def _export(options):
     translator = kattention.Translator.load(options.folder)
-    example = "The small dog sees the red house."
+    example = run.read_options(options.folder)["example"]
     path = translator.export(
         options.path, options.beam_width, options.length_penalty, example
     )

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import kattention
 from kattention.seq2seq import END, START
+from kattention.serving.export import aligns
 from kattention.serving.pipeline import source_ids
 from recipes.translation.toy.words import split_words
 
@@ -21,6 +22,8 @@ def forced_alignments(translator, sources, targets, batch_size=64):
         included, or of `None` if the model does not align.
     """
     model = translator.model
+    if not aligns(model):
+        return [None] * len(sources)
     # The model's own cell in a loop that returns what it reads.
     reader = kattention.AttentionRNN(
         model.decoder.cell, return_sequences=True, return_attention_scores=True
@@ -47,7 +50,7 @@ def forced_alignments(translator, sources, targets, batch_size=64):
             tf.constant(sources[part]), tf.constant(targets[part])
         )
         for matrix, t, s in zip(alignments.numpy(), *lengths, strict=True):
-            results.append(matrix[:t, :s] if matrix.shape[-1] else None)
+            results.append(matrix[:t, :s])
     return results
 
 

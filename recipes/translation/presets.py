@@ -41,18 +41,18 @@ class Preset:
 
 PRESETS = {
     "tiny": Preset(
-        vocabulary_size=2000,
+        vocabulary_size=1000,
         shared_vocabulary=False,
-        embedding=64,
-        units=96,
+        embedding=128,
+        units=64,
         attention_units=64,
         attend="before",
         dropout=0.0,
         label_smoothing=0.0,
-        learning_rate=5e-3,
-        batch_tokens=1200,
+        learning_rate=6e-3,
+        batch_tokens=500,
         max_tokens=100,
-        epochs=8,
+        epochs=4,
         patience=5,
     ),
     "small": Preset(

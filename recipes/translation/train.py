@@ -36,6 +36,8 @@ def train(options):
         return kattention.Translator.load(folder)
     keras.utils.set_random_seed(options["seed"])
     training, validation = load_pairs(recorded)
+    # What an export of this run is tried on.
+    run.write_options(folder, {**recorded, "example": validation.sources[0]})
     source, target = _tokenizers(folder, training, preset)
     batches = Batches(training, source, target, preset.batch_tokens, preset.max_tokens)
     if batches.left_out:
@@ -104,7 +106,7 @@ def _preset_name(options):
 def _open(folder, options, preset):
     """Makes the run folder, or checks that it was made for the same options."""
     recorded = {
-        name: str(value) if isinstance(value, Path) else value
+        name: str(value.resolve()) if isinstance(value, Path) else value
         for name, value in options.items()
         if name != "output"
     }

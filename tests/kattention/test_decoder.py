@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from kattention import AttentionDecoder, AttentionRNN, BahdanauAttention
+from kattention import (
+    AttentionDecoder,
+    AttentionRNN,
+    BahdanauAttention,
+    FixedContext,
+)
 from tests.conftest import run_python
 from tests.kattention import reference
 
@@ -351,6 +356,12 @@ def test_exports_and_compiles(rng, tmp_path):
     for found in (served, compiled):
         for ours, theirs in zip(found, expected, strict=True):
             np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), atol=1e-6)
+
+
+def test_alignments_cannot_be_asked_of_a_mechanism_without():
+    cell = AttentionDecoder(keras.layers.GRUCell(4), FixedContext())
+    with pytest.raises(ValueError, match="FixedContext has no alignments"):
+        AttentionRNN(cell, return_attention_scores=True)
 
 
 def test_keras_rnn_refuses_the_cell_at_once():
