@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from kattention.seq2seq import END, START
 from kattention.serving.check import check
 from kattention.serving.pipeline import search_strings
 
@@ -112,9 +113,8 @@ def _signatures(model, source_tokenizer, target_tokenizer, beam_width, length_pe
 
 def aligns(model):
     """Whether the model's steps yield alignments."""
-    tokens = tf.constant([[3]])
-    memory, state = model.encode(tokens)
-    return model.step(tokens[0], state, memory)[2] is not None
+    memory, state = model.encode(tf.constant([[END, END]]))
+    return model.step(tf.constant([START]), state, memory)[2] is not None
 
 
 def _rename(aside, path):
