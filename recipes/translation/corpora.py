@@ -135,8 +135,14 @@ class Corpus:
         path = _file(archive, TATOEBA_URL, data_dir)
         try:
             with zipfile.ZipFile(path) as opened:
-                data = opened.read(member)
-        except (zipfile.BadZipFile, KeyError):
+                # It may lie in a folder, beside a Mac's shadow of it.
+                [name] = (
+                    name
+                    for name in opened.namelist()
+                    if Path(name).name == member and "__MACOSX" not in name
+                )
+                data = opened.read(name)
+        except (zipfile.BadZipFile, ValueError):
             raise UsageError(f"{path} is not a zip file that holds {member}") from None
         columns = (0, 1) if self.source == "en" else (1, 0)
         pairs = split_columns(decode_lines(data, f"{path}:{member}"), path, *columns)

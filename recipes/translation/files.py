@@ -29,7 +29,7 @@ class Pairs:
 
 
 def read_lines(path):
-    """Reads a UTF-8 file, plain or `.gz`, into stripped lines."""
+    """Reads the lines of a UTF-8 file, plain or `.gz`."""
     path = Path(path)
     try:
         data = path.read_bytes()
@@ -47,10 +47,11 @@ def decode_lines(data, path):
     lines = []
     for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
         try:
-            lines.append(line.decode("utf-8-sig" if number == 1 else "utf-8").strip())
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
             raise UsageError(f"{path}, line {number}: not UTF-8") from None
-    if not any(lines):
+        lines.append(text.removesuffix("\r"))
+    if not any(line.strip() for line in lines):
         raise UsageError(f"{path} is empty")
     return lines
 
@@ -75,7 +76,7 @@ def split_columns(lines, path, source=0, target=1):
     """Takes two columns out of tab-separated lines; blank lines are skipped."""
     sources, targets = [], []
     for number, line in enumerate(lines, 1):
-        if not line:
+        if not line.strip():
             continue
         columns = line.split("\t")
         if len(columns) <= max(source, target):
@@ -83,13 +84,18 @@ def split_columns(lines, path, source=0, target=1):
                 f"{path}, line {number}: expected source, a tab and target, "
                 f"got {len(columns)} column"
             )
-        sources.append(columns[source].strip())
-        targets.append(columns[target].strip())
+        sources.append(columns[source])
+        targets.append(columns[target])
     return _filled(sources, targets, path)
 
 
 def _filled(sources, targets, path):
-    pairs = [pair for pair in zip(sources, targets, strict=True) if pair[0] and pair[1]]
+    """Pairs of stripped sentences, without those that lack a side."""
+    stripped = (
+        (source.strip(), target.strip())
+        for source, target in zip(sources, targets, strict=True)
+    )
+    pairs = [pair for pair in stripped if all(pair)]
     if not pairs:
         raise UsageError(f"{path} holds no pair with both sides")
     if len(pairs) < len(sources):

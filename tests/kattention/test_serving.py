@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,8 @@ def test_an_export_that_fails_leaves_nothing(translator, tmp_path, monkeypatch):
     def fail(path, text):
         raise RuntimeError("does not load")
 
-    monkeypatch.setattr("kattention.serving.export.check", fail)
+    # Not by its dotted name: the package's `export` is the function.
+    monkeypatch.setattr(sys.modules["kattention.serving.export"], "check", fail)
     with pytest.raises(RuntimeError):
         translator.export(tmp_path / "toy")
     assert list((tmp_path / "toy").iterdir()) == []

@@ -59,9 +59,8 @@ def test_the_private_class_of_tensorflow_text_is_where_it_was():
         lambda: SubwordTokenizer.train(LINES, 300).encode(source).flat_values
     ).get_concrete_function()
     nodes = [n for n in graph.graph.as_graph_def().node if n.op == "SentencepieceOp"]
-    assert nodes
-    for node in nodes:
-        assert node.attr["shared_name"].s.startswith(b"kattention_")
+    names = [node.attr["shared_name"].s for node in nodes]
+    assert any(name.startswith(b"kattention_") for name in names)
 
 
 def test_decoding_drops_control_ids_and_strangers(tokenizer):

@@ -54,7 +54,9 @@ def write_tatoeba(path):
     lines = "Go.\tVa !\tCC-BY\nGo.\tMarche.\tCC-BY\nHi.\tSalut.\tCC-BY\n"
     lines += "".join(f"Line {i}.\tLigne {i}.\tCC-BY\n" for i in range(500))
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("fra.txt", lines)
+        archive.writestr("fra-eng/fra.txt", lines)
+        archive.writestr("__MACOSX/fra-eng/._fra.txt", b"\0")
+        archive.writestr("__MACOSX/fra.txt", b"\0")
 
 
 def test_downloads_check_and_keep_a_corpus(server, monkeypatch):

@@ -15,8 +15,10 @@ def test_reads_plain_and_gz_and_strips_stray_spaces(tmp_path):
     plain = write(tmp_path / "a.txt", "\ufeffein Haus \r\n zwei\u2028Häuser\n")
     packed = tmp_path / "a.txt.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
-    expected = ["ein Haus", "zwei\u2028Häuser"]
+    expected = ["ein Haus ", " zwei\u2028Häuser"]
     assert files.read_lines(plain) == files.read_lines(packed) == expected
+    pairs = files.read_parallel(plain, packed)
+    assert pairs.sources == pairs.targets == ["ein Haus", "zwei\u2028Häuser"]
 
 
 def test_pairs_with_an_empty_side_are_left_out_and_counted(tmp_path, capsys):
