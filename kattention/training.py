@@ -23,7 +23,7 @@ class TokenCrossentropy(keras.losses.Loss):
     Call arguments:
         y_true: Ids `(B, T)`, 0 where padded.
         y_pred: Logits `(B, T, V)`.
-        sample_weight: Weights `(B, T)` or `(B, 1)` of the tokens.
+        sample_weight: Weights of sequences, `(B,)`, or of tokens, `(B, T)`.
 
     Returns:
         The weighted mean over all tokens of the batch.
@@ -42,10 +42,8 @@ class TokenCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        valid = ops.cast(ops.not_equal(y_true, PADDING), self.dtype)
-        if sample_weight is not None:
-            valid = valid * ops.cast(sample_weight, self.dtype)
-        return super().__call__(y_true, y_pred, valid)
+        weights = _token_weights(y_true, sample_weight, self.dtype)
+        return super().__call__(y_true, y_pred, weights)
 
     def call(self, y_true, y_pred):
         y_true = ops.cast(y_true, "int32")
@@ -67,14 +65,23 @@ class TokenAccuracy(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        valid = ops.cast(ops.not_equal(y_true, PADDING), self.dtype)
-        if sample_weight is not None:
-            valid = valid * ops.cast(sample_weight, self.dtype)
+        weights = _token_weights(y_true, sample_weight, self.dtype)
         ids = ops.expand_dims(ops.cast(y_true, "int32"), -1)
         own = ops.squeeze(ops.take_along_axis(y_pred, ids, axis=-1), -1)
         # Not argmax, which TensorFlow does not vectorise on a CPU.
         right = ops.greater_equal(own, ops.max(y_pred, axis=-1))
-        super().update_state(ops.cast(right, self.dtype), sample_weight=valid)
+        super().update_state(ops.cast(right, self.dtype), sample_weight=weights)
+
+
+def _token_weights(y_true, sample_weight, dtype):
+    """Weights `(B, T)`: 0 for padding, else the sample's or 1."""
+    weights = ops.cast(ops.not_equal(y_true, PADDING), dtype)
+    if sample_weight is None:
+        return weights
+    sample_weight = ops.cast(sample_weight, dtype)
+    if len(sample_weight.shape) == 1:
+        sample_weight = ops.expand_dims(sample_weight, -1)
+    return weights * sample_weight
 
 
 class Budget(keras.callbacks.Callback):

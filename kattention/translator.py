@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from kattention import serving
-from kattention.seq2seq import Seq2Seq
 from kattention.text import SubwordTokenizer
 
 MODEL, SOURCE, TARGET = "model.keras", "source.model", "target.model"
@@ -73,9 +72,10 @@ class Translator:
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ValueError(f"{path / MODEL} cannot be loaded: {reason}") from error
-        if not isinstance(model, Seq2Seq):
+        if not (hasattr(model, "encode") and hasattr(model, "step")):
             raise ValueError(
-                f"{path / MODEL} must hold a Seq2Seq, got {type(model).__name__}"
+                f"{path / MODEL} must hold a model with encode and step, as Seq2Seq "
+                f"has, got {type(model).__name__}"
             )
         source = SubwordTokenizer.load(path / SOURCE)
         target = SubwordTokenizer.load(path / TARGET)

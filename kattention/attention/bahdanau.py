@@ -153,6 +153,8 @@ class BahdanauAttention(keras.layers.Layer):
         shapes.check_inputs(
             query.shape, value.shape, None if key is None else key.shape
         )
+        if value_mask is not None:
+            shapes.check_mask("value_mask", value_mask, value.shape[:-1])
         memory = self.prepare(value, key, value_mask)
         context, weights, _ = self.attend(query, memory, training=training)
         if query_mask is not None:
@@ -182,10 +184,11 @@ class BahdanauAttention(keras.layers.Layer):
         value = self._convert("value", value)
         key = value if key is None else self._convert("key", key)
         shapes.check_memory(value.shape, key.shape)
-        shapes.check_depth("key", key.shape, self.key_kernel.shape[0])
+        scored = "value" if key is value else "key"
+        shapes.check_depth(scored, key.shape, self.key_kernel.shape[0])
         memory = {}
         if mask is not None:
-            shapes.check_mask("value_mask", mask, value.shape[:-1])
+            shapes.check_mask("mask", mask, value.shape[:-1])
             memory["mask"] = ops.cast(mask, "bool")
             # Padding may hold anything, and 0 * nan is nan.
             valid = ops.expand_dims(memory["mask"], -1)

@@ -117,7 +117,7 @@ class AttentionDecoder(keras.layers.Layer):
         if not self.attention.built:
             self.attention.build((batch, query_size), memory_shape)
         # The depth of the context, then of what is fed to the first cell.
-        self._context_size = memory_shape[-1]
+        self._inputs_size, self._context_size = depth, memory_shape[-1]
         self._vector_size = self._context_size
         if self.attention_layer is not None:
             joined = (batch, _output_size(self.cells[-1]) + self._context_size)
@@ -129,6 +129,12 @@ class AttentionDecoder(keras.layers.Layer):
         for cell, size in zip(self.cells, self._input_sizes):
             if not cell.built:
                 cell.build((batch, size))
+
+    def check_depths(self, inputs_shape, memory_shape):
+        """Compares a call with what the cell was built for."""
+        shapes.check_depth("inputs", inputs_shape, self._inputs_size)
+        if not isinstance(memory_shape, dict):
+            shapes.check_depth("memory", memory_shape, self._context_size)
 
     def _cell_input_sizes(self, depth):
         outputs = [_output_size(cell) for cell in self.cells]
@@ -167,16 +173,21 @@ class AttentionDecoder(keras.layers.Layer):
 
     def call(self, inputs, states, memory, training=None):
         shapes.check_rank("inputs", inputs.shape, (2,))
-        if len(states) != len(self.state_sizes):
+        depths = [state.shape[-1] for state in states]
+        if depths != self.state_sizes:
             raise ValueError(
-                f"states must be {len(self.state_sizes)} tensors of depths "
-                f"{self.state_sizes}, got {len(states)}"
+                f"states must be tensors of depths {self.state_sizes}, got {depths}"
             )
 
         def look(query):
             return self._look(query, memory, training)
 
-        return self.advance(inputs, list(states), look)
+        # Keras's cells keep their dropout mask until told to forget it: of
+        # another batch, another graph.
+        self.end_dropout()
+        result = self.advance(inputs, list(states), look)
+        self.end_dropout()
+        return result
 
     def advance(self, inputs, states, look):
         """One step, with `look` from a query to `(context, alignment)`."""

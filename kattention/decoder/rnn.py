@@ -96,10 +96,12 @@ class AttentionRNN(keras.layers.Layer):
         memory_mask=None,
         training=None,
     ):
-        _check_inputs(inputs.shape, keras.tree.map_structure(_shape, memory))
+        memory_shape = keras.tree.map_structure(_shape, memory)
+        _check_inputs(inputs.shape, memory_shape)
+        self.cell.check_depths(inputs.shape, memory_shape)
         memory = self._prepare(memory, memory_mask)
         batch, length = ops.shape(inputs)[0], ops.shape(inputs)[1]
-        states = self._initial_states(initial_state, batch)
+        states = self._initial_states(initial_state, batch, inputs.shape[0])
         sequences = [inputs]
         if inputs_mask is not None:
             shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
@@ -134,6 +136,8 @@ class AttentionRNN(keras.layers.Layer):
 
     def _prepare(self, memory, mask):
         if not isinstance(memory, dict):
+            if mask is not None:
+                shapes.check_mask("memory_mask", mask, memory.shape[:2])
             return self.cell.prepare(memory, mask)
         # Keras fills the mask of a nested argument with as many Nones.
         if any(part is not None for part in keras.tree.flatten(mask)):
@@ -143,7 +147,7 @@ class AttentionRNN(keras.layers.Layer):
             )
         return memory
 
-    def _initial_states(self, initial_state, batch):
+    def _initial_states(self, initial_state, batch, known_batch):
         zeros = self.cell.get_initial_state(batch)
         if initial_state is None:
             return zeros
@@ -152,11 +156,13 @@ class AttentionRNN(keras.layers.Layer):
             states.append(zeros[-1])
         sizes = self.cell.state_sizes
         given = [tuple(state.shape) for state in states]
-        if [shape[-1] for shape in given] != sizes or any(len(s) != 2 for s in given):
+        if [shape[1:] for shape in given] != [(size,) for size in sizes]:
             raise ValueError(
                 f"initial_state must be tensors of rank 2 and depths {sizes}, "
                 f"got shapes {given}"
             )
+        for shape in given:
+            shapes.check_same_batch("initial_state", shape, "inputs", (known_batch,))
         return [ops.cast(state, self.compute_dtype) for state in states]
 
     def _select(self, outputs, states, alignments):
@@ -184,8 +190,10 @@ class AttentionRNN(keras.layers.Layer):
         _check_inputs(inputs.shape, memory_shape)
         if inputs_mask is not None:
             shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
-        self._initial_states(initial_state, inputs.shape[0] or 1)
         batch, length = inputs.shape[:2]
+        self._initial_states(initial_state, batch or 1, batch)
+        if memory_mask is not None and not isinstance(memory, dict):
+            shapes.check_mask("memory_mask", memory_mask, memory_shape[:2])
 
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)

@@ -130,8 +130,11 @@ class SubwordTokenizer(tf.Module):
         return tf.strings.regex_replace(strings, r"\A ", "")
 
     def pieces(self, ids):
-        """Turns ids, of any shape, into pieces of the vocabulary, '' for padding."""
-        return tf.gather(tf.constant(["", *self.vocabulary[1:]]), ids)
+        """Turns ids, of any shape, into pieces; '' for padding and strangers."""
+        ids = tf.convert_to_tensor(ids)
+        known = (ids > PADDING) & (ids < self.vocabulary_size)
+        pieces = tf.gather(tf.constant(self.vocabulary), tf.where(known, ids, 0))
+        return tf.where(known, pieces, "")
 
 
 def _train(lines, vocabulary_size):

@@ -8,8 +8,11 @@ from pathlib import Path
 # TensorFlow reads it once, on import: no notes about instructions and GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
+
 import kattention
-from recipes.translation import corpora, evaluate, run, train
+from recipes.translation import corpora, evaluate, run, toy, train
+from recipes.translation.alignment import toy_error_rates
 from recipes.translation.errors import UsageError
 
 
@@ -25,9 +28,15 @@ def main(arguments=None):
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
+        if keras.backend.backend() != "tensorflow":
+            raise UsageError(
+                "the recipes need KERAS_BACKEND=tensorflow, got "
+                f"{keras.backend.backend()}"
+            )
         options.run(options)
     except (UsageError, ValueError) as error:
-        print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        print(f"{parser.prog} {options.command}: {reason}", file=sys.stderr)
         return 2
     return 0
 
@@ -187,26 +196,33 @@ def _train(options):
 
 def _evaluate(options):
     _check_corpus(options)
-    recorded = run.read_options(options.folder)
+    recorded, corpus = run.read_options(options.folder), None
     if options.pairs or options.source:
         pairs = train.own_pairs(options.pairs, options.source, options.target)
     elif options.data or recorded["data"]:
         corpus, split = corpora.find(options.data or recorded["data"])
-        pairs = corpus.load(split or "test", options.data_dir or recorded["data_dir"])
-        print(f"{corpus.notice}\n{corpus.name}:{split or 'test'}")
+        split = split or "test"
+        print(f"{corpus.notice}\n{corpus.name}:{split}")
+        pairs = corpus.load(split, options.data_dir or recorded["data_dir"])
     else:
         _, pairs = train.load_pairs(recorded)
         print("the run's own validation pairs")
     translator = kattention.Translator.load(options.folder)
+    synthetic = corpus is not None and corpus.family == "toy"
     scores = evaluate.evaluate(
         translator, pairs, options.beam_width, options.length_penalty
     )
-    evaluate.report(scores, pairs)
+    evaluate.report(scores, pairs, "synthetic" if synthetic else "")
+    if synthetic:
+        examples = toy.examples(corpus.target, split)
+        model, diagonal = toy_error_rates(translator, examples)
+        rate = "none, there is no attention" if model is None else f"{model:.3f}"
+        print(f"\nsynthetic: alignment error rate {rate} (diagonal {diagonal:.3f})")
 
 
 def _translate(options):
     translator = kattention.Translator.load(options.folder)
-    lines = options.sentence or (line.rstrip("\n") for line in sys.stdin)
+    lines = options.sentence or _read_standard_input()
     for number, line in enumerate(lines):
         [found] = translator.translate(
             [line], options.beam_width, options.length_penalty
@@ -214,6 +230,14 @@ def _translate(options):
         print(found.text, flush=True)
         if options.plot and number == 0:
             _plot(found, options.plot)
+
+
+def _read_standard_input():
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise UsageError(f"standard input, line {number}: not UTF-8") from None
 
 
 def _plot(found, path):

@@ -1,6 +1,7 @@
 """The corpora that have a name: where they come from and how they are split."""
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,8 +143,11 @@ class Corpus:
                     if Path(name).name == member and "__MACOSX" not in name
                 )
                 data = opened.read(name)
-        except (zipfile.BadZipFile, ValueError):
-            raise UsageError(f"{path} is not a zip file that holds {member}") from None
+        except (zipfile.BadZipFile, zlib.error, ValueError):
+            raise UsageError(
+                f"{path} is not a zip file that holds {member}: delete it, and it is "
+                "fetched again"
+            ) from None
         columns = (0, 1) if self.source == "en" else (1, 0)
         pairs = split_columns(decode_lines(data, f"{path}:{member}"), path, *columns)
         wanted = {"valid": [0], "test": [1], "train": range(2, 100)}[split]
@@ -204,7 +208,7 @@ def _file(name, url, data_dir, sha256=None):
             )
         )
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(
             f"cannot download {url}{name}: {reason}; fetch it by hand and name its "
             "folder with --data-dir"

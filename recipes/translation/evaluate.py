@@ -1,5 +1,8 @@
-"""Scores of a run on a corpus: BLEU, chrF, exact match, alignment errors."""
+"""Scores of a run on a corpus: BLEU, chrF, exact match."""
 
+import sys
+
+import keras
 import sacrebleu
 
 from recipes.translation.errors import UsageError
@@ -14,10 +17,9 @@ def evaluate(translator, pairs, beam_width, length_penalty, batch_size=64):
     """
     if not len(pairs):
         raise UsageError("there is nothing to evaluate: no pairs")
-    found = translator.translate(
-        pairs.sources, beam_width, length_penalty, batch_size=batch_size
+    hypotheses = _translate(
+        translator, pairs.sources, beam_width, length_penalty, batch_size
     )
-    hypotheses = [translation.text for translation in found]
     # sacrebleu wants as many streams as the most references, with None for
     # those that a source lacks.
     most = max(map(len, pairs.references))
@@ -34,6 +36,22 @@ def evaluate(translator, pairs, beam_width, length_penalty, batch_size=64):
     return scores
 
 
+def _translate(translator, sources, beam_width, length_penalty, batch_size):
+    """Translates in batches of like length, with a progress bar on a terminal."""
+    bar = keras.utils.Progbar(len(sources), unit_name="sentence")
+    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+    hypotheses = [""] * len(sources)
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        texts = [sources[i] for i in chosen]
+        found = translator.translate(texts, beam_width, length_penalty)
+        for i, translation in zip(chosen, found, strict=True):
+            hypotheses[i] = translation.text
+        if sys.stdout.isatty():
+            bar.add(len(chosen))
+    return hypotheses
+
+
 def exact_match(translator, pairs):
     """The share of sources whose translation equals a reference."""
     found = translator.translate(pairs.sources)
@@ -44,13 +62,14 @@ def exact_match(translator, pairs):
     return sum(right) / len(right)
 
 
-def report(scores, pairs, examples=3):
-    """Prints scores, signatures and examples."""
+def report(scores, pairs, label="", examples=3):
+    """Prints scores with a label before each, signatures and examples."""
+    label = label and f"{label}: "
     for name in ("bleu", "chrf"):
         score, signature = scores[name]
-        print(score)
+        print(f"{label}{score}")
         print(f"  {signature}")
-    print(f"exact match {scores['exact']:.1%} of {len(pairs)}")
+    print(f"{label}exact match {scores['exact']:.1%} of {len(pairs)}")
     for i in range(0, len(pairs), max(1, len(pairs) // examples))[:examples]:
         print(f"\n  source      {pairs.sources[i]}")
         print(f"  reference   {pairs.references[i][0]}")

@@ -1,6 +1,7 @@
 """Text files with one sentence a line, and pairs of them."""
 
 import gzip
+import zlib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -37,7 +38,7 @@ def read_lines(path):
             data = gzip.decompress(data)
     except FileNotFoundError:
         raise UsageError(f"no such file: {path}") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
     return decode_lines(data, path)
 

@@ -1,5 +1,6 @@
 """Training, from a corpus to a run folder."""
 
+import shutil
 import sys
 import warnings
 from dataclasses import asdict
@@ -29,15 +30,15 @@ def train(options):
     """
     folder = Path(options["output"])
     preset = PRESETS[_preset_name(options)]
-    recorded = _open(folder, options, preset)
+    recorded = _check_folder(folder, options, preset)
     progress, state = run.read_progress(folder)
     if progress.finished:
         print(f"{folder} is finished after {progress.epoch} epochs: nothing to do")
         return kattention.Translator.load(folder)
     keras.utils.set_random_seed(options["seed"])
     training, validation = load_pairs(recorded)
-    # What an export of this run is tried on.
-    run.write_options(folder, {**recorded, "example": validation.sources[0]})
+    # An export of this run is tried on the example.
+    _make_folder(folder, {**recorded, "example": validation.sources[0]})
     source, target = _tokenizers(folder, training, preset)
     batches = Batches(training, source, target, preset.batch_tokens, preset.max_tokens)
     if batches.left_out:
@@ -45,6 +46,8 @@ def train(options):
             f"left out {batches.left_out} training pairs of over "
             f"{preset.max_tokens} tokens"
         )
+    if not batches.pairs:
+        raise UsageError(f"no training pair has at most {preset.max_tokens} tokens")
     if state is None:
         model = build_model(
             preset,
@@ -76,7 +79,7 @@ def _fit(translator, batches, validation, preset, options, progress, folder):
     epochs = options["epochs"] or preset.epochs
     spent = (progress.steps, progress.seconds)
     if options["minutes"]:
-        epochs = sys.maxsize
+        epochs = 1_000_000  # the budget stops it
         budget = Budget(preset.learning_rate, minutes=options["minutes"], spent=spent)
     else:
         steps = epochs * batches.steps
@@ -103,27 +106,29 @@ def _preset_name(options):
     return "tiny" if (options["data"] or "").startswith("toy-") else "small"
 
 
-def _open(folder, options, preset):
-    """Makes the run folder, or checks that it was made for the same options."""
+def _check_folder(folder, options, preset):
+    """Returns the options to record; they must be those of an existing run."""
     recorded = {
         name: str(value.resolve()) if isinstance(value, Path) else value
         for name, value in options.items()
         if name != "output"
     }
     recorded["preset"] = asdict(preset)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"cannot write to {folder}: it is a file")
     if not (folder / run.RUN).exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
-                raise UsageError(
-                    f"{folder} holds other files and no run: choose another --output"
-                )
-            run.write_options(folder, recorded)
-        except OSError as error:
-            raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
+        if folder.exists() and any(not _is_aside(path) for path in folder.iterdir()):
+            raise UsageError(
+                f"{folder} holds other files and no run: choose another --output"
+            )
         return recorded
     before = run.read_options(folder)
-    changed = [name for name in recorded if before.get(name) != recorded[name]]
+    # The same corpus may have moved.
+    changed = [
+        name
+        for name in recorded
+        if name != "data_dir" and before.get(name) != recorded[name]
+    ]
     if changed:
         raise UsageError(
             f"{folder} was trained with other options ("
@@ -133,7 +138,22 @@ def _open(folder, options, preset):
             )
             + "): choose another --output"
         )
-    return before
+    return recorded
+
+
+def _is_aside(path):
+    """Whether a file was being written when a process was killed."""
+    return path.name.startswith(".writing-")
+
+
+def _make_folder(folder, recorded):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in filter(_is_aside, folder.iterdir()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        run.write_options(folder, recorded)
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
 
 
 def load_pairs(recorded):

@@ -218,7 +218,7 @@ def test_tells_its_shapes_without_running():
         ({"key": (3, 4, 7)}, "key must have the batch and length of value, (3, 5)"),
         ({"value": (2, 5, 7)}, "value must have the batch size of query, 3"),
         ({"query": (3, 4, 9)}, "query must have depth 6"),
-        ({"value": (3, 5, 9)}, "key must have depth 7"),
+        ({"value": (3, 5, 9)}, "value must have depth 7"),
         ({"value_mask": (3, 4)}, "value_mask must have shape (3, 5), got (3, 4)"),
         ({"query_mask": (3, 5)}, "query_mask must have shape (3, 4), got (3, 5)"),
     ],

@@ -224,6 +224,16 @@ def test_fits_twice_with_other_batch_sizes_and_all_dropouts(rng, attend):
     np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
 
 
+def test_steps_by_hand_drop_out_anew_for_any_batch(rng):
+    cell = AttentionDecoder(keras.layers.GRUCell(5, dropout=0.5), BahdanauAttention(4))
+    cell.build((None, 3), (None, None, 6))
+    for batch in (2, 3):
+        inputs, memory = data(rng, batch=batch)
+        arguments = inputs[:, 0], cell.get_initial_state(batch), cell.prepare(memory)
+        a, b = (cell.step(*arguments, training=True)[0] for _ in range(2))
+        assert not np.allclose(to_numpy(a), to_numpy(b))
+
+
 def test_dropout_noise_differs_from_step_to_step(rng):
     _, memory = data(rng, batch=1, source=50)
     decoder = make("before", dropout=0.5)
@@ -400,10 +410,13 @@ def test_impossible_cells_are_refused(arguments, message):
         ({"inputs": (2, 3)}, "inputs must have rank 3"),
         ({"memory": (2, 6)}, "memory must have rank 3"),
         ({"memory": (3, 5, 6)}, "memory must have the batch size of inputs, 2"),
-        ({"memory": (2, 5, 8)}, "key must have depth 6"),
+        ({"memory": (2, 5, 8)}, "memory must have depth 6"),
+        ({"inputs": (2, 4, 4)}, "inputs must have depth 3"),
         ({"initial_state": (2, 4)}, "initial_state must be tensors of rank 2"),
+        ({"initial_state": ()}, "initial_state must be tensors of rank 2"),
+        ({"initial_state": (1, 5)}, "initial_state must have the batch size"),
         ({"inputs_mask": (2, 5)}, "inputs_mask must have shape (2, 4), got (2, 5)"),
-        ({"memory_mask": (2, 4)}, "value_mask must have shape (2, 5), got (2, 4)"),
+        ({"memory_mask": (2, 4)}, "memory_mask must have shape (2, 5), got (2, 4)"),
     ],
 )
 def test_errors_say_what_came_and_what_was_expected(arguments, message):

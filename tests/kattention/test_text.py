@@ -74,7 +74,7 @@ def test_pieces_are_the_vocabulary_and_padding_is_empty(tokenizer):
     ids = tokenizer.encode(["the house"]).to_tensor()
     pieces = [piece.decode() for piece in tokenizer.pieces(ids)[0].numpy()]
     assert "".join(pieces) == "\u2581the\u2581house"
-    assert tokenizer.pieces([0, 3]).numpy().tolist() == [b"", b"</s>"]
+    assert tokenizer.pieces([0, 3, 9999]).numpy().tolist() == [b"", b"</s>", b""]
 
 
 def test_survives_its_file(tokenizer, tmp_path):

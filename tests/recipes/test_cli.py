@@ -1,5 +1,6 @@
 """The command line, as a newcomer uses it and as a newcomer gets it wrong."""
 
+import io
 import json
 import shutil
 import signal
@@ -76,10 +77,14 @@ def test_translate_takes_arguments_or_lines(trained, tmp_path, capsys, monkeypat
     assert call("translate", trained, "a cat", "the dog 1", "--plot", plot) == 0
     from_arguments = capsys.readouterr().out
     assert plot.read_bytes()[1:4] == b"PNG"
-    monkeypatch.setattr(sys, "stdin", iter(["a cat\n", "the dog 1\n"]))
+    lines = io.TextIOWrapper(io.BytesIO(b"a cat\nthe dog 1\r\n"))
+    monkeypatch.setattr(sys, "stdin", lines)
     assert call("translate", trained) == 0
     assert capsys.readouterr().out == from_arguments
     assert len(from_arguments.splitlines()) == 2
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a cat\n\xff\n")))
+    assert call("translate", trained) == 2
+    assert "standard input, line 2: not UTF-8" in capsys.readouterr().err
 
 
 def test_export_translates_before_it_says_it_is_done(trained, tmp_path, capsys):
@@ -96,6 +101,10 @@ def test_the_toy_runs_without_attention_and_says_synthetic(tmp_path, capsys):
     command += ["--attention", "none", "--output", tmp_path / "run"]
     assert call(*command) == 0
     assert "synthetic" in capsys.readouterr().out
+    assert call("evaluate", tmp_path / "run", "--data", "toy-en-de:valid") == 0
+    out = capsys.readouterr().out
+    assert "synthetic: BLEU" in out
+    assert "no attention (diagonal 0." in out
     assert call("translate", tmp_path / "run", "A dog.", "--plot", "x.png") == 2
     assert "no alignment to plot" in capsys.readouterr().err
 
@@ -150,6 +159,12 @@ def test_a_killed_training_goes_on_and_ends_as_good(tmp_path, capsys):
         "model.keras",
         "state-4",
     }
+
+
+def test_a_mistake_does_not_spoil_the_folder(pairs, tmp_path):
+    output = ["--output", tmp_path / "run", "--epochs", 1]
+    assert call("train", "--pairs", tmp_path / "none", *output) == 2
+    assert call("train", "--pairs", pairs, *output) == 0
 
 
 def test_a_half_written_state_is_passed_over(trained, pairs, tmp_path):
