@@ -31,7 +31,7 @@ class SubwordTokenizer(tf.Module):
 
     Example:
 
-    >>> tokenizer = SubwordTokenizer.train(["the red house", "a red car"], 300)
+    >>> tokenizer = SubwordTokenizer.train(["the red house", "a red car"], 280)
     >>> ids = tokenizer.encode(["the car"])
     >>> tokenizer.decode(ids).numpy().tolist()
     [b'the car']

@@ -184,7 +184,7 @@ def load_pairs(recorded):
 
 
 def _rank(pairs, i):
-    return files.bucket(f"{pairs.sources[i]}\t{pairs.targets[i]}", 2**64)
+    return files.bucket(f"{pairs.sources[i]}\t{pairs.references[i][0]}", 2**64)
 
 
 def own_pairs(pairs, source, target):
