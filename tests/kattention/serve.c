@@ -54,7 +54,7 @@ int main(int count, char **argument) {
   check("run");
   TF_TString *results = TF_TensorData(fetched);
   for (int64_t i = 0; i < texts; i++)
-    printf("%.*s\n", (int)TF_TString_GetSize(&results[i]),
-           TF_TString_GetDataPointer(&results[i]));
+    fwrite(TF_TString_GetDataPointer(&results[i]), 1,
+           TF_TString_GetSize(&results[i]), stdout), putchar('\n');
   return 0;
 }

@@ -21,8 +21,9 @@ needs_corpora = pytest.mark.skipif(
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """Serves a folder on loopback; downloads go to an empty cache."""
-    folder = tmp_path / "served"
+    folder, cache = tmp_path / "served", tmp_path / "cache"
     folder.mkdir()
+    cache.mkdir()  # Keras would silently take another one
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args):
@@ -36,7 +37,7 @@ def server(tmp_path, monkeypatch):
         url = f"http://127.0.0.1:{running.server_port}/"
         monkeypatch.setattr(corpora, "MULTI30K_URL", url)
         monkeypatch.setattr(corpora, "TATOEBA_URL", url)
-        monkeypatch.setattr(corpora, "CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(corpora, "CACHE", str(cache))
         yield folder
         running.shutdown()
 
