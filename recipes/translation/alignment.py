@@ -9,9 +9,8 @@ import kattention
 from kattention.seq2seq import END, START
 from kattention.serving.export import aligns
 from kattention.serving.pipeline import source_ids
+from kattention.text.tokenizer import SPACE
 from recipes.translation.toy.words import split_words
-
-SPACE = "\u2581"
 
 
 def forced_alignments(translator, sources, targets, batch_size=64):

@@ -31,8 +31,7 @@ def evaluate(translator, pairs, beam_width, length_penalty, batch_size=64):
     for name, metric in (("bleu", sacrebleu.BLEU()), ("chrf", sacrebleu.CHRF())):
         score = metric.corpus_score(hypotheses, streams)
         scores[name] = (score, metric.get_signature())
-    right = [h in own for h, own in zip(hypotheses, pairs.references, strict=True)]
-    scores["exact"] = sum(right) / len(right)
+    scores["exact"] = _share_of_exact(hypotheses, pairs)
     return scores
 
 
@@ -55,10 +54,11 @@ def _translate(translator, sources, beam_width, length_penalty, batch_size):
 def exact_match(translator, pairs):
     """The share of sources whose translation equals a reference."""
     found = translator.translate(pairs.sources)
-    right = [
-        translation.text in own
-        for translation, own in zip(found, pairs.references, strict=True)
-    ]
+    return _share_of_exact([translation.text for translation in found], pairs)
+
+
+def _share_of_exact(hypotheses, pairs):
+    right = [h in own for h, own in zip(hypotheses, pairs.references, strict=True)]
     return sum(right) / len(right)
 
 

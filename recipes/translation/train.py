@@ -198,10 +198,11 @@ def _tokenizers(folder, training, preset):
     if not all(path.exists() for path in paths):
         texts = [training.sources, training.targets]
         if preset.shared_vocabulary:
-            texts = [training.sources + training.targets] * 2
-        for path, lines in zip(paths, texts, strict=True):
+            texts = [training.sources + training.targets]
+        learnt = [_learn(lines, preset.vocabulary_size) for lines in texts]
+        for path, tokenizer in zip(paths, (learnt[0], learnt[-1]), strict=True):
             aside = path.with_name(f".writing-{path.name}")
-            _learn(lines, preset.vocabulary_size).save(aside)
+            tokenizer.save(aside)
             aside.replace(path)
     source, target = map(SubwordTokenizer.load, paths)
     return source, source if preset.shared_vocabulary else target

@@ -1,7 +1,16 @@
 """Meaning into French words."""
 
+from dataclasses import replace
+
 from recipes.translation.toy.meaning import Common, Existence, Name, Pair
-from recipes.translation.toy.words import capitalize, merge, word, words, write
+from recipes.translation.toy.words import (
+    capitalize,
+    contract,
+    merge,
+    word,
+    words,
+    write,
+)
 
 _VOWELS = "aeiouhyâàéèêëîïôûùœ"
 _CONTRACTIONS = {
@@ -34,7 +43,7 @@ def sentence(meaning):
         else:
             result = [*result, word("et", join), *clause]
     result.append(word("?" if meaning.kind == "question" else ".", "stop"))
-    return capitalize(_contract(_elide(result)))
+    return capitalize(contract(_elide(result), _CONTRACTIONS))
 
 
 def text(sentence):
@@ -148,16 +157,5 @@ def _elide(sentence):
     for i, item in enumerate(result[:-1]):
         if result[i + 1].text[0].lower() in _VOWELS:
             text = {**_ELIDED, "ce": "cet"}.get(item.text, item.text)
-            result[i] = merge(item, word(""), text)
-    return result
-
-
-def _contract(sentence):
-    result = []
-    for item in sentence:
-        pair = (result[-1].text if result else "", item.text)
-        if pair in _CONTRACTIONS:
-            result[-1] = merge(result[-1], item, _CONTRACTIONS[pair])
-        else:
-            result.append(item)
+            result[i] = replace(item, text=text)
     return result

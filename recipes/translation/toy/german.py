@@ -3,7 +3,14 @@
 import re
 
 from recipes.translation.toy.meaning import Common, Existence, Name, Pair
-from recipes.translation.toy.words import capitalize, merge, word, words, write
+from recipes.translation.toy.words import (
+    capitalize,
+    contract,
+    merge,
+    word,
+    words,
+    write,
+)
 
 NOMINATIVE, ACCUSATIVE, DATIVE, GENITIVE = range(4)
 # Endings of der (and dieser, jeder) by gender or plural, then case.
@@ -39,7 +46,7 @@ def sentence(meaning):
         order = "subordinate" if joined else "main"
         result = [*result, *joint, *_clause(clause, str(i + 1), order)]
     result.append(word("?" if meaning.kind == "question" else ".", "stop"))
-    return capitalize(_contract(result))
+    return capitalize(contract(result, _CONTRACTIONS))
 
 
 def text(sentence):
@@ -191,14 +198,3 @@ def _place(clause, key):
         word(preposition, f"{key}preposition"),
         *noun_phrase(phrase, f"{key}p", DATIVE),
     ]
-
-
-def _contract(sentence):
-    result = []
-    for item in sentence:
-        pair = (result[-1].text if result else "", item.text)
-        if pair in _CONTRACTIONS:
-            result[-1] = merge(result[-1], item, _CONTRACTIONS[pair])
-        else:
-            result.append(item)
-    return result

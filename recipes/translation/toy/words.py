@@ -37,6 +37,18 @@ def merge(first, second, text):
     return Word(text, first.sure | second.sure, first.maybe | second.maybe)
 
 
+def contract(sentence, contractions):
+    """Makes one word of two in a row that are a key of `contractions`."""
+    result = []
+    for item in sentence:
+        pair = (result[-1].text if result else "", item.text)
+        if pair in contractions:
+            result[-1] = merge(result[-1], item, contractions[pair])
+        else:
+            result.append(item)
+    return result
+
+
 def links(source, target):
     """Alignment links `(i, j)` from source word `i` to target word `j`.
 
