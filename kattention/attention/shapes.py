@@ -2,12 +2,14 @@
 
 
 def check_rank(name, shape, ranks):
+    """Refuses a shape whose rank is not one of `ranks`."""
     if len(shape) not in ranks:
         expected = " or ".join(str(rank) for rank in ranks)
         raise ValueError(f"{name} must have rank {expected}, got shape {tuple(shape)}")
 
 
 def check_depth(name, shape, depth):
+    """Refuses a last axis other than the one the layer was built with."""
     if shape[-1] != depth:
         raise ValueError(
             f"{name} must have depth {depth}, which the layer was built with, "
@@ -24,6 +26,7 @@ def check_mask(name, mask, expected):
 
 
 def check_memory(value_shape, key_shape):
+    """Refuses keys and values that are not one of each a position."""
     check_rank("value", value_shape, (3,))
     check_rank("key", key_shape, (3,))
     if not _agree(key_shape[:2], value_shape[:2]):
@@ -34,6 +37,7 @@ def check_memory(value_shape, key_shape):
 
 
 def check_inputs(query_shape, value_shape, key_shape=None):
+    """Refuses shapes that one call of attention cannot take together."""
     check_rank("query", query_shape, (2, 3))
     check_memory(value_shape, key_shape or value_shape)
     for name, shape in (
@@ -47,6 +51,7 @@ def check_inputs(query_shape, value_shape, key_shape=None):
 
 
 def check_same_batch(name, shape, other, other_shape):
+    """Refuses a batch size that is not the other argument's."""
     if not _agree(shape[:1], other_shape[:1]):
         raise ValueError(
             f"{name} must have the batch size of {other}, {other_shape[0]}, "

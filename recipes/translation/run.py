@@ -1,6 +1,6 @@
 """A run folder: what a training was told, where it stands, and its best model.
 
-    run.json        the options and the corpus, written first
+    run.json        the options and an example, once the corpus could be read
     source.model    the tokenizers
     target.model
     model.keras     the best model so far: with the tokenizers, a `Translator`
