@@ -9,6 +9,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
+from tqdm import tqdm
 
 import kattention
 from recipes.translation import corpora, evaluate, run, toy, train
@@ -223,7 +224,10 @@ def _evaluate(options):
 def _translate(options):
     translator = kattention.Translator.load(options.folder)
     lines = options.sentence or _read_standard_input()
-    for number, line in enumerate(lines):
+    # Where the translations go to a terminal, they are the progress.
+    hidden = True if sys.stdout.isatty() else None
+    progress = tqdm(lines, "translating", unit="line", disable=hidden)
+    for number, line in enumerate(progress):
         [found] = translator.translate(
             [line], options.beam_width, options.length_penalty
         )
@@ -253,12 +257,18 @@ def _plot(found, path):
 
 
 def _export(options):
-    translator = kattention.Translator.load(options.folder)
     example = run.read_options(options.folder)["example"]
-    path = translator.export(
-        options.path, options.beam_width, options.length_penalty, example
-    )
-    text, score = kattention.serving.check(path, example)
+    with tqdm(total=3, desc="loading the model", disable=None) as progress:
+        translator = kattention.Translator.load(options.folder)
+        progress.update()
+        progress.set_description("writing")
+        path = translator.export(
+            options.path, options.beam_width, options.length_penalty, example
+        )
+        progress.update()
+        progress.set_description("translating from what was written")
+        text, score = kattention.serving.check(path, example)
+        progress.update()
     print(f"{example} -> {text} ({score:.3f})\nexported to {path}")
 
 

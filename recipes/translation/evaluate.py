@@ -1,9 +1,7 @@
 """Scores of a run on a corpus: BLEU, chrF, exact match."""
 
-import sys
-
-import keras
 import sacrebleu
+from tqdm import tqdm
 
 from recipes.translation.errors import UsageError
 
@@ -37,17 +35,15 @@ def evaluate(translator, pairs, beam_width, length_penalty, batch_size=64):
 
 def _translate(translator, sources, beam_width, length_penalty, batch_size):
     """Translates in batches of like length, with a progress bar on a terminal."""
-    bar = keras.utils.Progbar(len(sources), unit_name="sentence")
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     hypotheses = [""] * len(sources)
-    for first in range(0, len(order), batch_size):
+    firsts = range(0, len(order), batch_size)
+    for first in tqdm(firsts, "translating", unit="batch", disable=None):
         chosen = order[first : first + batch_size]
         texts = [sources[i] for i in chosen]
         found = translator.translate(texts, beam_width, length_penalty)
         for i, translation in zip(chosen, found, strict=True):
             hypotheses[i] = translation.text
-        if sys.stdout.isatty():
-            bar.add(len(chosen))
     return hypotheses
 
 

@@ -96,6 +96,26 @@ def test_export_translates_before_it_says_it_is_done(trained, tmp_path, capsys):
     assert found["translation"].numpy()[0].decode() == expected[0].text
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("command", ["evaluate", "translate", "export"])
+def test_progress_is_for_terminals_and_not_in_the_output(
+    trained, tmp_path, capsys, monkeypatch, command
+):
+    last = {"evaluate": [], "translate": ["a cat"], "export": [tmp_path / "exported"]}
+    assert call(command, trained, *last[command]) == 0
+    logged = capsys.readouterr()
+    assert "%|" not in logged.out + logged.err
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert call(command, trained, *last[command]) == 0
+    assert "100%|" in terminal.getvalue()
+    assert "%|" not in capsys.readouterr().out
+
+
 def test_the_toy_runs_without_attention_and_says_synthetic(tmp_path, capsys):
     command = ["train", "--data", "toy-en-de", "--limit", 300, "--epochs", 1]
     command += ["--attention", "none", "--output", tmp_path / "run"]

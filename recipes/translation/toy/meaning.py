@@ -83,7 +83,7 @@ class Existence:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One clause, or two that are joined.
+    """One clause, or up to three that are joined.
 
     `kind` is `statement`, `question`, `because`, `report` or `and`; a report
     has a `speaker` and a verb of saying before its one clause.
@@ -114,22 +114,22 @@ class Draw:
 
     def sentence(self):
         number = self.random.random()
-        if number < 0.4:
+        if number < 0.03:
             return Sentence("statement", (self.clause(),))
-        if number < 0.5:
+        if number < 0.07:
             return Sentence("question", (self.clause(),))
-        if number < 0.67:
+        if number < 0.33:
             return Sentence("because", (self.clause(short=True), self.short_clause()))
-        if number < 0.77:
+        if number < 0.43:
             clause = self.clause(short=True)
             return Sentence("report", (clause,), self.speaker(), self.one(REPORTS))
-        if number < 0.94:
-            return Sentence("and", (self.clause(), self.clause()))
+        if number < 0.98:
+            return self.chain()
         return Sentence("statement", (self.existence(),))
 
-    def long_sentence(self):
-        """A chain of clauses."""
-        clauses = tuple(self.clause() for _ in range(2 + self.chance(0.5)))
+    def chain(self):
+        """Two clauses or three."""
+        clauses = tuple(self.clause() for _ in range(2 + self.chance(0.25)))
         return Sentence("and", clauses)
 
     def clause(self, short=False):
