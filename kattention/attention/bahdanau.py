@@ -239,7 +239,7 @@ class BahdanauAttention(keras.layers.Layer):
         projected = ops.matmul(query, self._weight(self.query_kernel))
         if self.use_bias:
             projected = projected + self._weight(self.bias)
-        score = additive_score(projected, memory["key"], self._score_vector())
+        score = additive_score(projected, memory["key"], self.scoring_vector())
         score = ops.cast(score, keras.backend.result_type(score.dtype, "float32"))
         mask = memory.get("mask")
         if mask is None:
@@ -253,7 +253,8 @@ class BahdanauAttention(keras.layers.Layer):
             weights = weights * ops.cast(mask, weights.dtype)
         return ops.cast(weights, self.compute_dtype)
 
-    def _score_vector(self):
+    def scoring_vector(self):
+        """The vector `(U,)` that scores with: `v`, or with `normalize` scaled."""
         vector = ops.convert_to_tensor(self.score_vector)
         if self.normalize:
             precise = keras.backend.result_type(vector.dtype, "float32")

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kattention.attention import shapes
+from kattention.decoder import fast, plain
 from kattention.decoder.cell import AttentionDecoder
 
 
@@ -20,6 +21,11 @@ class AttentionRNN(keras.layers.Layer):
         return_sequences: Return the output of every step, not the last one.
         return_state: Return the final states too.
         return_attention_scores: Return the alignments too.
+        fast: `"auto"` takes a compiled loop with a gradient of its own where
+            it can: in training, on the TensorFlow backend, for one GRU or
+            LSTM cell (`"between"`: two) with `BahdanauAttention`. It is equal
+            but for rounding. `True` raises where it cannot, `False` never
+            takes it.
 
     Call arguments:
         inputs: Floats `(B, T, Din)`.
@@ -64,9 +70,12 @@ class AttentionRNN(keras.layers.Layer):
         return_sequences=False,
         return_state=False,
         return_attention_scores=False,
+        fast="auto",
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if fast not in ("auto", True, False):
+            raise ValueError(f"fast must be 'auto', True or False, got {fast!r}")
         if not isinstance(cell, AttentionDecoder):
             raise ValueError(
                 f"cell must be a kattention.AttentionDecoder, got {cell!r}"
@@ -80,6 +89,7 @@ class AttentionRNN(keras.layers.Layer):
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.return_attention_scores = return_attention_scores
+        self.fast = fast
         self.supports_masking = True
 
     def build(self, inputs_shape, memory_shape):
@@ -100,39 +110,40 @@ class AttentionRNN(keras.layers.Layer):
         _check_inputs(inputs.shape, memory_shape)
         self.cell.check_depths(inputs.shape, memory_shape)
         memory = self._prepare(memory, memory_mask)
-        batch, length = ops.shape(inputs)[0], ops.shape(inputs)[1]
-        states = self._initial_states(initial_state, batch, inputs.shape[0])
-        sequences = [inputs]
+        states = self._initial_states(
+            initial_state, ops.shape(inputs)[0], inputs.shape[0]
+        )
         if inputs_mask is not None:
             shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
-            valid = ops.expand_dims(ops.cast(inputs_mask, inputs.dtype), -1)
-            sequences.append(valid)  # (B, T, 1)
-            states.append(ops.zeros((batch, self.cell.output_size), inputs.dtype))
-        if training:
-            self.cell.start_dropout(batch)
-            if getattr(self.cell.attention, "dropout", 0):
-                source = ops.shape(memory["value"])[1]
-                noise = self.cell.attention.draw_noise((batch, length, source))
-                sequences.append(noise)
-        step = _Step(
-            self.cell, memory, inputs.shape[-1], inputs_mask is not None, training
-        )
-        # `inner_loop` is the public way to Keras's loop, on every backend. It
-        # wants one tensor in and one out, hence the columns side by side.
-        loop = keras.layers.RNN(step, return_sequences=True, name="loop")
-        _, columns, states = loop.inner_loop(
-            sequences=ops.concatenate(sequences, axis=-1),
-            initial_state=states,
-            mask=None,
-        )
-        if training:
+            inputs_mask = ops.cast(inputs_mask, "bool")
+        sequence = (self.cell, inputs, memory, states, inputs_mask)
+        if not training:
+            outputs, states, alignments = plain.run(*sequence)
+        else:
+            noise = self._start_dropout(inputs, memory)
+            run = fast.run if self._is_fast() else plain.run
+            outputs, states, alignments = run(*sequence, noise=noise, training=True)
             self.cell.end_dropout()
-        outputs = columns[..., : self.cell.output_size]
-        alignments = columns[..., self.cell.output_size :]
-        states = list(states)[: len(self.cell.state_sizes)]
         return self._select(
             outputs if self.return_sequences else outputs[:, -1], states, alignments
         )
+
+    def _is_fast(self):
+        reason = self.fast is not False and fast.reason_against(self.cell)
+        if self.fast is True and reason:
+            raise ValueError(
+                f"{self.name} cannot run with fast=True: {reason}. Use fast='auto'"
+            )
+        return self.fast is not False and not reason
+
+    def _start_dropout(self, inputs, memory):
+        """Draws all of a sequence's dropout; returns that of the weights."""
+        batch, length = ops.shape(inputs)[0], ops.shape(inputs)[1]
+        self.cell.start_dropout(batch)
+        if not getattr(self.cell.attention, "dropout", 0):
+            return None
+        source = ops.shape(memory["value"])[1]
+        return self.cell.attention.draw_noise((batch, length, source))
 
     def _prepare(self, memory, mask):
         if not isinstance(memory, dict):
@@ -217,58 +228,13 @@ class AttentionRNN(keras.layers.Layer):
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
             "return_attention_scores": self.return_attention_scores,
+            "fast": self.fast,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects)
         return cls(**{**config, "cell": cell})
-
-
-class _Step:
-    """The cell with its memory, in the form that Keras's loop runs.
-
-    The columns of `inputs` are the step's input, then its mask if there is
-    one, then noise for the attention weights if there is any. With a mask,
-    the last state is the output of the step before.
-    """
-
-    def __init__(self, cell, memory, depth, masked, training):
-        self.cell = cell
-        self.memory = memory
-        self.depth = depth
-        self.masked = masked
-        self.training = training
-        self.state_size = list(cell.state_sizes)
-
-    def call(self, inputs, states):
-        columns, states = inputs[:, : self.depth], list(states)
-        previous = states.pop() if self.masked else None
-        noise = inputs[:, self.depth + self.masked :]
-        memory = self.memory
-        if self.training and getattr(self.cell.attention, "dropout", 0):
-            memory = {**memory, "noise": noise}
-
-        def look(query):
-            context, alignment, _ = self.cell.attention.attend(
-                query, memory, training=self.training
-            )
-            return context, alignment
-
-        output, new_states, alignment = self.cell.advance(columns, states, look)
-        if alignment is None:
-            alignment = output[:, :0]
-        if self.masked:
-            valid = ops.cast(inputs[:, self.depth : self.depth + 1], "bool")
-            output = ops.where(valid, output, previous)
-            new_states = [
-                ops.where(valid, new, old) for new, old in zip(new_states, states)
-            ]
-            new_states.append(output)
-            alignment = ops.where(valid, alignment, ops.zeros_like(alignment))
-        return ops.concatenate([output, alignment], axis=-1), new_states
-
-    __call__ = call
 
 
 def _shape(tensor):

@@ -1,0 +1,236 @@
+"""The decoder's loop with a gradient of its own, compiled (TensorFlow).
+
+Autodiff through a loop keeps `tanh(query + key)` of every step, `(T, B, S, U)`,
+and adds up every weight's gradient step by step. This loop keeps only what is
+`(T, B, something)`, computes the tanh again on the way back, and leaves the
+gradients of weights and values to a few large products after it.
+
+One cell: `look` with its state, then run it on the input and the context. Two
+cells (`attend="between"`): run the first on the input, look with its state,
+run the second on the context. `h` is the state that looks; with it are
+multiplied the query's kernel and the recurrent kernel of the cell that
+follows, side by side.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Operands(NamedTuple):
+    """Everything the loop reads. G is the width of a cell's gates."""
+
+    inputs: tf.Tensor  # (T, B, G), of the first cell, projected
+    states: list  # (B, H) each
+    key: tf.Tensor  # (B, S, U)
+    value: tf.Tensor  # (B, S, D)
+    score_vector: tf.Tensor  # (U,)
+    looking_kernel: tf.Tensor  # (H, U + G)
+    looking_bias: tf.Tensor  # (U + G,)
+    context_kernel: tf.Tensor  # (D, G)
+    context_bias: tf.Tensor | None  # (G,), with two cells
+    first_kernel: tf.Tensor | None  # (H, G), recurrent, with two cells
+    first_bias: tf.Tensor | None  # (G,)
+    mask: tf.Tensor  # (B, S), 1 where valid
+    valid: tf.Tensor | None  # (T, B, 1), 1 where the state moves on
+    noise: tf.Tensor | None  # (T, B, S), dropout on the weights
+    context_noise: tf.Tensor | None  # (B, D), dropout on the cell's input
+
+
+def decode(cells, operands):
+    """Runs all steps.
+
+    Args:
+        cells: The `Gates` of one cell or of two.
+        operands: `Operands`.
+
+    Returns:
+        `(states, contexts, weights)`: a list of `(T, B, H)`, `(T, B, D)` and
+        `(T, B, S)`. All have gradients.
+    """
+    given = [tensor for tensor in tf.nest.flatten(operands) if tensor is not None]
+
+    @tf.custom_gradient
+    def run(*tensors):
+        # Or an eager tape would look into the compiled functions.
+        whole = _fill(operands, [tf.stop_gradient(tensor) for tensor in tensors])
+        saved = _forward(cells, whole)
+        states, rest = saved[: len(whole.states)], saved[len(whole.states) :]
+        contexts, weights = rest[0], rest[1]
+
+        def gradient(*gradients):
+            return _gradients(cells, whole, saved, gradients)
+
+        return (*states, contexts, weights), gradient
+
+    *states, contexts, weights = run(*given)
+    return states, contexts, weights
+
+
+def _fill(operands, tensors):
+    """The operands with `tensors` in place of those that are there."""
+    tensors = iter(tensors)
+    return tf.nest.map_structure(
+        lambda old: None if old is None else next(tensors), operands
+    )
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _forward(cells, o):
+    """Stacks the new states, then contexts, weights, `looking`, `x` and, with
+    two cells, the first one's `r` and `h`."""
+    two = len(cells) == 2
+
+    def step(t, states):
+        middle, x, first = states, o.inputs[t], []
+        if two:
+            r = states[0] @ o.first_kernel + o.first_bias
+            middle = cells[0](x, r, states)
+            x, first = o.context_bias, [r, middle[0]]
+        looking = middle[0] @ o.looking_kernel + o.looking_bias
+        query, r = _split(looking, o)
+        score = tf.reduce_sum(tf.tanh(query[:, None] + o.key) * o.score_vector, -1)
+        weights = tf.nn.softmax(tf.where(o.mask > 0, score, -1e30)) * o.mask
+        kept = weights if o.noise is None else weights * o.noise[t]
+        context = tf.reduce_sum(kept[..., None] * o.value, 1)
+        x = x + _dropped(context, o) @ o.context_kernel
+        new = cells[-1](x, r, middle)
+        if o.valid is not None:
+            new = [
+                o.valid[t] * a + (1 - o.valid[t]) * b
+                for a, b in zip(new, states, strict=True)
+            ]
+        return new, [*new, context, weights, looking, x, *first]
+
+    count = len(o.states) + 4 + 2 * two
+    _, stacks = _loop(step, list(o.states), tf.shape(o.inputs)[0], count)
+    return stacks
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _backward(cells, o, before, saved, gradients):
+    """Returns the carry (gradients of the initial states, the key and the
+    score vector) and stacks of the gradients of `x`, `looking`, the context
+    and, with two cells, of the first one's `x` and `r`."""
+    two, count = len(cells) == 2, len(o.states)
+    weights_of, looking_of, x_of = saved[count + 1 : count + 4]
+
+    def step(t, carry):
+        d_states, d_key, d_vector = carry
+        d_states = [d + g[t] for d, g in zip(d_states, gradients[:count], strict=True)]
+        held = [0.0] * count
+        if o.valid is not None:
+            held = [(1 - o.valid[t]) * d for d in d_states]
+            d_states = [o.valid[t] * d for d in d_states]
+        states = [stack[t] for stack in before]
+        middle = states
+        if two:
+            middle = cells[0](o.inputs[t], saved[count + 4][t], states)
+        query, r = _split(looking_of[t], o)
+        dx, dr, d_middle = _through(cells[-1], x_of[t], r, middle, d_states)
+        d_context = gradients[count][t] + _dropped(
+            tf.matmul(dx, o.context_kernel, transpose_b=True), o
+        )
+        d_weights = tf.reduce_sum(d_context[:, None] * o.value, -1)
+        if o.noise is not None:
+            d_weights = d_weights * o.noise[t]
+        d_weights = d_weights + gradients[count + 1][t]
+        weights = weights_of[t]
+        mean = tf.reduce_sum(weights * d_weights, -1, keepdims=True)
+        d_score = (weights * (d_weights - mean))[..., None]
+        hidden = tf.tanh(query[:, None] + o.key)
+        d_hidden = d_score * o.score_vector * (1 - hidden * hidden)
+        d_looking = tf.concat([tf.reduce_sum(d_hidden, 1), dr], -1)
+        d_middle[0] += tf.matmul(d_looking, o.looking_kernel, transpose_b=True)
+        stacks = [dx, d_looking, d_context]
+        if two:
+            dx, dr, d_middle = _through(
+                cells[0], o.inputs[t], saved[count + 4][t], states, d_middle
+            )
+            d_middle[0] += tf.matmul(dr, o.first_kernel, transpose_b=True)
+            stacks += [dx, dr]
+        d_states = [d + h for d, h in zip(d_middle, held, strict=True)]
+        d_vector = d_vector + tf.reduce_sum(d_score * hidden, [0, 1])
+        return [d_states, d_key + d_hidden, d_vector], stacks
+
+    zeros = tf.nest.map_structure(
+        tf.zeros_like, [list(o.states), o.key, o.score_vector]
+    )
+    return _loop(step, zeros, tf.shape(o.inputs)[0], 3 + 2 * two, reverse=True)
+
+
+def _gradients(cells, o, saved, gradients):
+    """Gradients of the operands that are there, in their order."""
+    two, count = len(cells) == 2, len(o.states)
+    contexts, weights = saved[count : count + 2]
+    before = [
+        tf.concat([first[None], stack[:-1]], 0)
+        for first, stack in zip(o.states, saved[:count], strict=True)
+    ]
+    (d_states, d_key, d_vector), (dx, d_looking, d_context, *d_first) = _backward(
+        cells, o, before, saved, gradients
+    )
+    kept = weights if o.noise is None else weights * o.noise
+    h = saved[-1] if two else before[0]
+    found = {
+        "inputs": d_first[0] if two else dx,
+        "states": d_states,
+        "key": d_key,
+        "value": tf.einsum("tbs,tbd->bsd", kept, d_context),
+        "score_vector": d_vector,
+        "looking_kernel": _outer(h, d_looking),
+        "looking_bias": tf.reduce_sum(d_looking, [0, 1]),
+        "context_kernel": _outer(_dropped(contexts, o), dx),
+    }
+    if two:
+        found["context_bias"] = tf.reduce_sum(dx, [0, 1])
+        found["first_kernel"] = _outer(before[0], d_first[1])
+        found["first_bias"] = tf.reduce_sum(d_first[1], [0, 1])
+    result = []
+    for name, operand in zip(o._fields, o, strict=True):
+        if operand is not None:
+            result += tf.nest.flatten(found.get(name))
+    return result
+
+
+def _through(cell, x, r, states, d_states):
+    """Gradients of a cell's `x`, `r` and states."""
+    with tf.GradientTape() as tape:
+        tape.watch([x, r, states])
+        new = cell(x, r, states)
+    return tape.gradient(
+        new, [x, r, list(states)], d_states, unconnected_gradients="zero"
+    )
+
+
+def _split(looking, o):
+    """The projected query and the recurrent part of the gates."""
+    units = o.key.shape[-1]
+    return looking[:, :units], looking[:, units:]
+
+
+def _dropped(context, o):
+    return context if o.context_noise is None else context * o.context_noise
+
+
+def _outer(left, right):
+    """Sum over all steps and rows of left (T, B, M) times right (T, B, N)."""
+    left = tf.reshape(left, [-1, left.shape[-1]])
+    return tf.matmul(left, tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True)
+
+
+def _loop(step, carry, length, count, reverse=False):
+    """Runs `step(t, carry) -> carry, outputs` and stacks the `count` outputs."""
+    dtype = tf.nest.flatten(carry)[0].dtype
+    stacks = [tf.TensorArray(dtype, length) for _ in range(count)]
+
+    def body(i, carry, stacks):
+        t = length - 1 - i if reverse else i
+        carry, outputs = step(t, carry)
+        stacks = [s.write(t, one) for s, one in zip(stacks, outputs, strict=True)]
+        return i + 1, carry, stacks
+
+    _, carry, stacks = tf.while_loop(
+        lambda i, *_: i < length, body, (0, carry, stacks), maximum_iterations=length
+    )
+    return carry, [stack.stack() for stack in stacks]
