@@ -55,102 +55,106 @@ def run(cell, inputs, memory, states, inputs_mask, noise=None, training=True):
     from kattention.decoder import loop
 
     length, source = ops.shape(inputs)[1], ops.shape(memory["key"])[1]
-    operands = _operands(loop.Operands, cell, inputs, memory, states)
-    operands = operands._replace(
-        valid=_by_step(inputs_mask, operands.inputs.dtype),
-        noise=_by_step(noise, operands.inputs.dtype),
+    operands = loop.Operands(
+        **_recurrence(cell, inputs),
+        **_memory(cell, memory),
+        states=[_precise(state) for state in states],
+        valid=None
+        if inputs_mask is None
+        else _by_step(ops.cast(inputs_mask, cell.compute_dtype)),
+        noise=None if noise is None else _pad(_by_step(noise), axis=2),
     )
-    operands = _round_lengths(operands, length, source)
     cells = tuple(gates.gates_of(one) for one in cell.cells)
     stacks, contexts, weights = loop.decode(cells, operands)
     final = [stack[length - 1] for stack in stacks]
-    outputs = ops.concatenate([stacks[0], contexts], axis=-1)[:length]
+    outputs = ops.concatenate([stacks[0][:length], contexts[:length]], axis=-1)
     outputs = ops.transpose(outputs, (1, 0, 2))
     alignments = ops.transpose(weights[:length, :, :source], (1, 0, 2))
     if inputs_mask is not None:
         outputs = _repeat_last(outputs, inputs_mask)
         valid = ops.expand_dims(inputs_mask, -1)
         alignments = ops.where(valid, alignments, ops.zeros_like(alignments))
-    dtype = cell.compute_dtype
-    return (
-        ops.cast(outputs, dtype),
-        [ops.cast(state, dtype) for state in final],
-        ops.cast(alignments, dtype),
-    )
+    results = (outputs, final, alignments)
+    return keras.tree.map_structure(lambda t: ops.cast(t, cell.compute_dtype), results)
 
 
-def _operands(kind, cell, inputs, memory, states):
-    """Projects the inputs of all steps; puts kernels side by side."""
-    # XLA on a CPU is slow below float32, and a loop adds up errors.
-    dtype = keras.backend.result_type(cell.compute_dtype, "float32")
-    attention, depth = cell.attention, inputs.shape[-1]
-    kernel, bias, recurrent, recurrent_bias = gates.linear_maps(cell.cells[0], dtype)
-    dropout = _input_dropout(cell.cells[0], inputs, kernel.shape[0])
+def _recurrence(cell, inputs):
+    """The cells' weights, and their inputs `(T, B, G)` for all steps at once."""
+    depth, two = inputs.shape[-1], cell.attend == "between"
+    kernel, bias, recurrent, recurrent_bias = gates.linear_maps(cell.cells[0])
+    dropout = _input_dropout(cell.cells[0], inputs)
     if dropout is not None:
         inputs = inputs * ops.expand_dims(dropout[:, :depth], 1)
-    projected = ops.matmul(inputs, ops.cast(kernel[:depth], inputs.dtype))
-    projected = ops.transpose(ops.cast(projected, dtype), (1, 0, 2)) + bias
-    found = {"inputs": projected, "valid": None, "noise": None}
-    if cell.attend == "before":
-        found["context_kernel"] = kernel[depth:]
-        dropout = None if dropout is None else dropout[:, depth:]
-        found |= {"context_bias": None, "first_kernel": None, "first_bias": None}
-    else:
-        found |= {"first_kernel": recurrent, "first_bias": recurrent_bias}
-        kernel, bias, recurrent, recurrent_bias = gates.linear_maps(
-            cell.cells[1], dtype
+    # Turned round and padded while it is small.
+    inputs = _pad(ops.transpose(inputs, (1, 0, 2)), axis=0)
+    found = {
+        "inputs": _precise(ops.matmul(inputs, ops.cast(kernel[:depth], inputs.dtype))),
+        "input_bias": bias,
+        "first_kernel": recurrent if two else None,
+        "first_bias": recurrent_bias if two else None,
+    }
+    context_bias = None
+    if two:
+        kernel, context_bias, recurrent, recurrent_bias = gates.linear_maps(
+            cell.cells[1]
         )
-        found |= {"context_kernel": kernel, "context_bias": bias}
-        dropout = _input_dropout(cell.cells[1], inputs, kernel.shape[0])
-    query_bias = ops.zeros((attention.units,), dtype)
+        dropout = _input_dropout(cell.cells[1], inputs)
+        depth = 0
+    attention = cell.attention
+    query_kernel = _precise(attention.query_kernel)
+    query_bias = ops.zeros_like(query_kernel[0])
     if attention.use_bias:
-        query_bias = ops.cast(attention.bias, dtype)
-    query_kernel = ops.cast(attention.query_kernel, dtype)
-    key = ops.cast(memory["key"], dtype)
-    mask = memory.get("mask")
-    return kind(
-        states=[ops.cast(state, dtype) for state in states],
-        key=key,
-        value=ops.cast(memory["value"], dtype),
-        score_vector=ops.cast(attention.scoring_vector(), dtype),
-        looking_kernel=ops.concatenate([query_kernel, recurrent], axis=-1),
-        looking_bias=ops.concatenate([query_bias, recurrent_bias], axis=-1),
-        mask=ops.ones_like(key[..., 0]) if mask is None else ops.cast(mask, dtype),
-        context_noise=None if dropout is None else ops.cast(dropout, dtype),
+        query_bias = _precise(attention.bias)
+    return {
         **found,
+        "looking_kernel": ops.concatenate([query_kernel, recurrent], axis=-1),
+        "looking_bias": ops.concatenate([query_bias, recurrent_bias], axis=-1),
+        "context_kernel": kernel[depth:],
+        "context_bias": context_bias,
+        "context_noise": None if dropout is None else _precise(dropout[:, depth:]),
+    }
+
+
+def _memory(cell, memory):
+    """The memory, padded with masked positions."""
+    key, mask = _precise(memory["key"]), memory.get("mask")
+    mask = ops.ones_like(key[..., 0]) if mask is None else ops.cast(mask, key.dtype)
+    return {
+        "key": _pad(key, axis=1),
+        "value": _pad(_precise(memory["value"]), axis=1),
+        "mask": _pad(mask, axis=1),
+        "score_vector": _precise(cell.attention.scoring_vector()),
+    }
+
+
+def _precise(tensor):
+    """XLA on a CPU is slow below float32, and a loop adds up errors."""
+    tensor = ops.convert_to_tensor(tensor)
+    return ops.cast(
+        tensor,
+        keras.backend.result_type(
+            keras.backend.standardize_dtype(tensor.dtype), "float32"
+        ),
     )
 
 
-def _input_dropout(cell, inputs, depth):
-    """The mask `(B, depth)` that the cell keeps for this sequence."""
-    like = ops.ones((ops.shape(inputs)[0], depth), dtype=cell.compute_dtype)
-    return cell.get_dropout_mask(like)
+def _pad(tensor, axis):
+    """Rounds the length of an axis up, with zeros."""
+    pads = [[0, 0]] * len(tensor.shape)
+    pads[axis] = [0, -ops.shape(tensor)[axis] % MULTIPLE]
+    return ops.pad(tensor, pads)
 
 
-def _by_step(tensor, dtype):
-    """`(B, T)` or `(B, T, S)` to `(T, B, 1 or S)`."""
-    if tensor is None:
-        return None
+def _input_dropout(cell, inputs):
+    """The mask `(B, depth)` that the cell keeps for this sequence, if any."""
+    return cell.get_dropout_mask(inputs) if cell.dropout else None
+
+
+def _by_step(tensor):
+    """`(B, T)` or `(B, T, S)` to `(T, B, 1 or S)`, padded with steps."""
     if len(tensor.shape) == 2:
         tensor = ops.expand_dims(tensor, -1)
-    return ops.transpose(ops.cast(tensor, dtype), (1, 0, 2))
-
-
-def _round_lengths(o, length, source):
-    """Pads with steps that are cut off again and with masked positions."""
-    steps, positions = -length % MULTIPLE, -source % MULTIPLE
-    by_step, by_position = [[0, steps], [0, 0], [0, 0]], [[0, 0], [0, positions]]
-    noise = o.noise
-    if noise is not None:
-        noise = ops.pad(noise, [[0, steps], [0, 0], [0, positions]])
-    return o._replace(
-        inputs=ops.pad(o.inputs, by_step),
-        valid=None if o.valid is None else ops.pad(o.valid, by_step),
-        key=ops.pad(o.key, [*by_position, [0, 0]]),
-        value=ops.pad(o.value, [*by_position, [0, 0]]),
-        mask=ops.pad(o.mask, by_position),
-        noise=noise,
-    )
+    return _pad(ops.transpose(_precise(tensor), (1, 0, 2)), axis=0)
 
 
 def _repeat_last(outputs, mask):

@@ -62,8 +62,9 @@ def reason_against(cell):
     return None
 
 
-def linear_maps(cell, dtype):
-    """Returns `(W (Din, G), b (G,), R (H, G), d (G,))`."""
+def linear_maps(cell):
+    """Returns `(W (Din, G), b (G,), R (H, G), d (G,))`, in float32 at least."""
+    dtype = keras.backend.result_type(cell.variable_dtype, "float32")
     kernel = ops.cast(cell.kernel, dtype)
     recurrent = ops.cast(cell.recurrent_kernel, dtype)
     nothing = ops.zeros(kernel.shape[-1:], dtype)
