@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from kattention.decoder import AttentionRNN
+from kattention.packing import PADDING, PackTokens
 
-PADDING, UNKNOWN, START, END = 0, 1, 2, 3
+UNKNOWN, START, END = 1, 2, 3
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -28,17 +29,22 @@ class Seq2Seq(keras.Model):
         logits: A layer `(B, T, R)` -> `(B, T, V)`. `None` ties it to the
             target embedding, `target_embedding(x, reverse=True)`, which
             `keras.layers.ReversibleEmbedding` offers.
+        packed: Compute readout and logits for the target tokens that are not
+            padding only, as training needs them: see `kattention.training`.
+            Not on the JAX backend, which wants shapes known in advance.
 
     Call arguments:
         inputs: `[source_ids (B, S), target_ids (B, T)]`, integers. The target
             begins with the start id.
 
     Returns:
-        Logits `(B, T, V)`.
+        Logits `(B, T, V)`; if `packed`, `(N, V)` for the `N` target tokens
+        that are not padding, row after row.
 
     Raises:
-        ValueError: `decoder` is not an `AttentionRNN` over sequences, or the
-            encoder's initial states do not fit it.
+        ValueError: `decoder` is not an `AttentionRNN` over sequences, the
+            encoder's initial states do not fit it, or `packed` is asked of
+            JAX.
 
     Example:
 
@@ -69,6 +75,7 @@ class Seq2Seq(keras.Model):
         decoder,
         readout,
         logits=None,
+        packed=False,
         **kwargs,
     ):
         if not isinstance(decoder, AttentionRNN) or not decoder.return_sequences:
@@ -88,11 +95,15 @@ class Seq2Seq(keras.Model):
         )
         if isinstance(outputs, (list, tuple)):
             outputs = outputs[0]
+        if packed:
+            outputs, vectors = PackTokens()([outputs, vectors], ids=target)
         features = readout([outputs, vectors])
         if logits is None:
             scores = target_embedding(features, reverse=True)
         else:
             scores = logits(features)
+        if packed:
+            scores = ops.squeeze(scores, 0)
         super().__init__(inputs=[source, target], outputs=scores, **kwargs)
         self.source_embedding = source_embedding
         self.encoder = encoder
@@ -100,6 +111,7 @@ class Seq2Seq(keras.Model):
         self.decoder = decoder
         self.readout = readout
         self.logits = logits
+        self.packed = packed
 
     def encode(self, source_ids, training=None):
         """Reads the source once.
@@ -159,6 +171,7 @@ class Seq2Seq(keras.Model):
             "decoder": serialize(self.decoder),
             "readout": serialize(self.readout),
             "logits": None if self.logits is None else serialize(self.logits),
+            "packed": self.packed,
         }
 
     @classmethod

@@ -6,7 +6,7 @@ import time
 import keras
 from keras import ops
 
-from kattention.seq2seq import PADDING
+from kattention.packing import PADDING, pack
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -22,7 +22,8 @@ class TokenCrossentropy(keras.losses.Loss):
 
     Call arguments:
         y_true: Ids `(B, T)`, 0 where padded.
-        y_pred: Logits `(B, T, V)`.
+        y_pred: Logits `(B, T, V)`, or `(N, V)` of the `N` tokens that are not
+            padding, as `Seq2Seq(packed=True)` returns them.
         sample_weight: Weights of sequences, `(B,)`, or of tokens, `(B, T)`.
 
     Returns:
@@ -43,6 +44,7 @@ class TokenCrossentropy(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         weights = _token_weights(y_true, sample_weight, self.dtype)
+        y_true, weights = _like(y_pred, y_true, weights)
         return super().__call__(y_true, y_pred, weights)
 
     def call(self, y_true, y_pred):
@@ -66,6 +68,7 @@ class TokenAccuracy(keras.metrics.Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         weights = _token_weights(y_true, sample_weight, self.dtype)
+        y_true, weights = _like(y_pred, y_true, weights)
         ids = ops.expand_dims(ops.cast(y_true, "int32"), -1)
         own = ops.squeeze(ops.take_along_axis(y_pred, ids, axis=-1), -1)
         # Not argmax, which TensorFlow does not vectorise on a CPU.
@@ -82,6 +85,13 @@ def _token_weights(y_true, sample_weight, dtype):
     if len(sample_weight.shape) == 1:
         sample_weight = ops.expand_dims(sample_weight, -1)
     return weights * sample_weight
+
+
+def _like(y_pred, y_true, weights):
+    """Packs ids and weights if the logits are packed."""
+    if len(y_pred.shape) == 3:
+        return y_true, weights
+    return pack(y_true, y_true), pack(weights, y_true)
 
 
 class Budget(keras.callbacks.Callback):

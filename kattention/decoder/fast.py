@@ -65,7 +65,7 @@ def run(cell, inputs, memory, states, inputs_mask, noise=None, training=True):
         noise=None if noise is None else _pad(_by_step(noise), axis=2),
     )
     cells = tuple(gates.gates_of(one) for one in cell.cells)
-    stacks, contexts, weights = loop.decode(cells, operands)
+    stacks, contexts, weights = loop.decode(cells, operands, length)
     final = [stack[length - 1] for stack in stacks]
     outputs = ops.concatenate([stacks[0][:length], contexts[:length]], axis=-1)
     outputs = ops.transpose(outputs, (1, 0, 2))
@@ -140,9 +140,11 @@ def _precise(tensor):
 
 def _pad(tensor, axis):
     """Rounds the length of an axis up, with zeros."""
-    pads = [[0, 0]] * len(tensor.shape)
-    pads[axis] = [0, -ops.shape(tensor)[axis] % MULTIPLE]
-    return ops.pad(tensor, pads)
+    pads, shape = [[0, 0]] * len(tensor.shape), list(tensor.shape)
+    pads[axis], shape[axis] = [0, -ops.shape(tensor)[axis] % MULTIPLE], None
+    padded = ops.pad(tensor, pads)
+    padded.set_shape(shape)  # TensorFlow forgets every axis
+    return padded
 
 
 def _input_dropout(cell, inputs):

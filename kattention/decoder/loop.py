@@ -38,33 +38,42 @@ class Operands(NamedTuple):
     context_noise: tf.Tensor | None  # (B, D), dropout on the cell's input
 
 
-def decode(cells, operands):
-    """Runs all steps.
+def decode(cells, operands, steps):
+    """Runs a number of steps.
 
     Args:
         cells: The `Gates` of one cell or of two.
         operands: `Operands`.
+        steps: An integer tensor. What follows in `T` is padding, and 0 in
+            what is returned: that so many steps are run is not compiled.
 
     Returns:
         `(states, contexts, weights)`: a list of `(T, B, H)`, `(T, B, D)` and
         `(T, B, S)`. All have gradients.
     """
+    steps = tf.convert_to_tensor(steps)  # a number would be compiled in
     given = [tensor for tensor in tf.nest.flatten(operands) if tensor is not None]
 
     @tf.custom_gradient
     def run(*tensors):
         # Or an eager tape would look into the compiled functions.
         whole = _fill(operands, [tf.stop_gradient(tensor) for tensor in tensors])
-        saved = _forward(cells, whole)
+        saved = _forward(cells, whole, steps)
         states, rest = saved[: len(whole.states)], saved[len(whole.states) :]
         contexts, weights = rest[0], rest[1]
 
         def gradient(*gradients):
-            return _gradients(cells, whole, saved, gradients)
+            return _gradients(cells, whole, steps, saved, gradients)
 
         return (*states, contexts, weights), gradient
 
     *states, contexts, weights = run(*given)
+    # What was compiled does not say its shapes.
+    states = [
+        tf.ensure_shape(stack, [None, *initial.shape])
+        for stack, initial in zip(states, operands.states, strict=True)
+    ]
+    contexts = tf.ensure_shape(contexts, [None, None, operands.value.shape[-1]])
     return states, contexts, weights
 
 
@@ -77,7 +86,7 @@ def _fill(operands, tensors):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _forward(cells, o):
+def _forward(cells, o, steps):
     """Stacks the new states, then contexts, weights, `looking`, `x` and, with
     two cells, the first one's `r` and `h`."""
     two = len(cells) == 2
@@ -104,12 +113,13 @@ def _forward(cells, o):
         return new, [*new, context, weights, looking, x, *first]
 
     count = len(o.states) + 4 + 2 * two
-    _, stacks = _loop(step, list(o.states), tf.shape(o.inputs)[0], count)
+    length = tf.shape(o.inputs)[0]
+    _, stacks = _loop(step, list(o.states), steps, length, count)
     return stacks
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _backward(cells, o, before, saved, gradients):
+def _backward(cells, o, steps, before, saved, gradients):
     """Returns the carry (gradients of the initial states, the key and the
     score vector) and stacks of the gradients of `x`, `looking`, the context
     and, with two cells, of the first one's `x` and `r`."""
@@ -157,13 +167,13 @@ def _backward(cells, o, before, saved, gradients):
 
     zeros = tf.nest.map_structure(tf.zeros_like, [list(o.states), o.key, o.key[:, 0]])
     length = tf.shape(o.inputs)[0]
-    carry, stacks = _loop(step, zeros, length, 3 + 2 * two, reverse=True)
+    carry, stacks = _loop(step, zeros, steps, length, 3 + 2 * two, reverse=True)
     d_states, d_key, d_vector = carry
     d_vector = tf.reduce_sum(d_vector, 0)
     return [d_states, d_key * o.score_vector, d_vector], stacks
 
 
-def _gradients(cells, o, saved, gradients):
+def _gradients(cells, o, steps, saved, gradients):
     """Gradients of the operands that are there, in their order."""
     two, count = len(cells) == 2, len(o.states)
     contexts, weights = saved[count : count + 2]
@@ -172,7 +182,7 @@ def _gradients(cells, o, saved, gradients):
         for first, stack in zip(o.states, saved[:count], strict=True)
     ]
     (d_states, d_key, d_vector), (dx, d_looking, d_context, *d_first) = _backward(
-        cells, o, before, saved, gradients
+        cells, o, steps, before, saved, gradients
     )
     kept = weights if o.noise is None else weights * o.noise
     h = saved[-1] if two else before[0]
@@ -238,18 +248,22 @@ def _outer(left, right):
     return tf.matmul(left, tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True)
 
 
-def _loop(step, carry, length, count, reverse=False):
-    """Runs `step(t, carry) -> carry, outputs` and stacks the `count` outputs."""
+def _loop(step, carry, steps, length, count, reverse=False):
+    """Runs `step(t, carry) -> carry, outputs` for `steps` of `length` places.
+
+    Returns:
+        The last carry and the `count` outputs, stacked: `(length, ...)`.
+    """
     dtype = tf.nest.flatten(carry)[0].dtype
     stacks = [tf.TensorArray(dtype, length) for _ in range(count)]
 
     def body(i, carry, stacks):
-        t = length - 1 - i if reverse else i
+        t = steps - 1 - i if reverse else i
         carry, outputs = step(t, carry)
         stacks = [s.write(t, one) for s, one in zip(stacks, outputs, strict=True)]
         return i + 1, carry, stacks
 
     _, carry, stacks = tf.while_loop(
-        lambda i, *_: i < length, body, (0, carry, stacks), maximum_iterations=length
+        lambda i, *_: i < steps, body, (0, carry, stacks), maximum_iterations=length
     )
     return carry, [stack.stack() for stack in stacks]

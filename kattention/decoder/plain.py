@@ -36,7 +36,9 @@ def run(cell, inputs, memory, states, inputs_mask, noise=None, training=None):
         initial_state=states,
         mask=None,
     )
-    outputs = columns[..., : cell.output_size]
+    # TensorFlow's loop forgets the depth.
+    shape = (*ops.shape(inputs)[:2], cell.output_size)
+    outputs = ops.reshape(columns[..., : cell.output_size], shape)
     alignments = columns[..., cell.output_size :]
     return outputs, list(states)[: len(cell.state_sizes)], alignments
 

@@ -30,6 +30,7 @@ def build_model(preset, source_vocabulary, target_vocabulary, attention="bahdana
         build_decoder(preset, attention),
         build_readout(preset),
         logits=None,  # the target embedding, read backwards
+        packed=True,
         name="translation",
     )
 
@@ -71,7 +72,9 @@ def build_decoder(preset, attention):
     if preset.attend == "between":
         cells.append(layers.GRUCell(preset.units))
     cell = kattention.AttentionDecoder(cells, mechanism, attend=preset.attend)
-    return kattention.AttentionRNN(cell, return_sequences=True, name="decoder")
+    return kattention.AttentionRNN(
+        cell, return_sequences=True, fast=preset.fast, name="decoder"
+    )
 
 
 def build_readout(preset):

@@ -15,6 +15,8 @@ class Preset:
             encoder together.
         attention_units: Size of the attention's hidden layer.
         attend: Where the decoder attends: see `kattention.AttentionDecoder`.
+        fast: See `kattention.AttentionRNN`. A training of two minutes does not
+            earn back the compiling.
         dropout: Rate on embeddings, encoder states and readout.
         label_smoothing: See `kattention.training.TokenCrossentropy`.
         learning_rate: Its peak.
@@ -30,6 +32,7 @@ class Preset:
     units: int
     attention_units: int
     attend: str
+    fast: str | bool
     dropout: float
     label_smoothing: float
     learning_rate: float
@@ -47,6 +50,7 @@ PRESETS = {
         units=64,
         attention_units=64,
         attend="before",
+        fast=False,
         dropout=0.0,
         label_smoothing=0.0,
         learning_rate=6e-3,
@@ -62,6 +66,7 @@ PRESETS = {
         units=320,
         attention_units=256,
         attend="between",
+        fast="auto",
         dropout=0.3,
         label_smoothing=0.1,
         learning_rate=1.5e-3,

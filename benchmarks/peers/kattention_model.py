@@ -1,0 +1,54 @@
+"""kattention, as the recipes use it."""
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+
+import keras
+import tensorflow as tf
+from keras import layers
+from pairs import batches
+from worker import serve
+
+import kattention
+from kattention.training import TokenCrossentropy
+
+
+def build(case):
+    keras.utils.set_random_seed(1)
+    keras.config.set_dtype_policy(case["policy"])
+    vectors = keras.Input((None, case["embedding"]))
+    states, _, backward = layers.Bidirectional(
+        layers.GRU(case["encoder"], return_sequences=True, return_state=True)
+    )(vectors)
+    start = layers.Dense(case["units"], activation="tanh")(backward)
+    outputs = keras.Input((None, case["units"] + 2 * case["encoder"]))
+    embedded = keras.Input((None, case["embedding"]))
+    readout = layers.Dense(case["readout"], activation="tanh")(outputs)
+    cell = kattention.AttentionDecoder(
+        layers.GRUCell(case["units"]), kattention.BahdanauAttention(case["attention"])
+    )
+    model = kattention.Seq2Seq(
+        layers.Embedding(case["vocabulary"], case["embedding"]),
+        keras.Model(vectors, [states, start]),
+        layers.Embedding(case["vocabulary"], case["embedding"]),
+        kattention.AttentionRNN(cell, return_sequences=True),
+        keras.Model([outputs, embedded], readout),
+        layers.Dense(case["vocabulary"]),
+        packed=True,
+    )
+    model.compile("adam", TokenCrossentropy(), jit_compile=False)
+    found = batches(case)
+
+    def examples():
+        for source, inputs, labels in found:
+            yield (source, inputs), labels
+
+    ids = tf.TensorSpec((None, None), tf.int32)
+    data = tf.data.Dataset.from_generator(
+        examples, output_signature=((ids, ids), ids)
+    ).prefetch(2)
+    return lambda: model.fit(data, verbose=0)
+
+
+serve(build)

@@ -1,0 +1,157 @@
+"""Training steps beside other programs: `python benchmarks/train.py --help`.
+
+Every program trains the same network: biGRU encoder, GRU decoder with additive
+attention, readout, logits, Adam. They take turns in one run.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from rounds import compare, machine, table
+
+REFERENCE = {
+    "embedding": 256,
+    "encoder": 256,
+    "units": 512,
+    "attention": 256,
+    "readout": 512,
+    "vocabulary": 8000,
+    "policy": "float32",
+}
+PADDED = {**REFERENCE, "batch": 64, "source": 30, "target": 30, "steps": 3}
+LONG = {**REFERENCE, "batch": 16, "source": 200, "target": 200, "steps": 1}
+QUICK = {**PADDED, "batch": 4, "source": 8, "target": 8, "vocabulary": 100}
+PROGRAMS = {
+    "kattention": ("kattention_model", None),
+    "PyTorch loop": ("torch_loop", "torch"),
+    "TFA AttentionWrapper": ("tfa_wrapper", "tfa"),
+    "naive Keras cell": ("naive_keras", None),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "case", choices=["padded", "long", "bfloat16", "growth", "multi30k", "all"]
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="tiny, kattention only")
+    parser.add_argument("--data-dir", help="a local copy of Multi30k")
+    options = parser.parse_args()
+    print(machine("tensorflow", "keras"))
+    if options.quick:
+        _side_by_side("quick", QUICK, ["kattention"], options.rounds)
+        return
+    every = list(PROGRAMS)
+    if options.case in ("padded", "all"):
+        _side_by_side("padded, 64 x 30 x 30", PADDED, [*every, "floor"], options.rounds)
+    if options.case in ("long", "all"):
+        _side_by_side("long, 16 x 200 x 200", LONG, every, options.rounds)
+    if options.case in ("bfloat16", "all"):
+        case = {**PADDED, "policy": "mixed_bfloat16"}
+        _side_by_side("padded, bfloat16", case, every[:2], options.rounds)
+    if options.case in ("growth", "all"):
+        _growth(options.rounds)
+    if options.case in ("multi30k", "all"):
+        _multi30k(options)
+
+
+def _side_by_side(title, case, labels, rounds):
+    programs = {**PROGRAMS, "floor": ("products", None)}
+    workers = compare({label: (*programs[label], case) for label in labels}, rounds)
+    print(f"\n{title}: {case['steps']} training steps, {case['policy']}")
+    table(workers)
+
+
+def _growth(rounds):
+    """One step at growing lengths; T * S and tokens decide."""
+    cases = {
+        f"{length} x {length}": {
+            **REFERENCE,
+            "batch": 4,
+            "source": length,
+            "target": length,
+            "steps": 1,
+        }
+        for length in (50, 100, 200, 400, 800)
+    }
+    programs = {label: (*PROGRAMS["kattention"], case) for label, case in cases.items()}
+    print("\ngrowth, batch 4")
+    table(compare(programs, rounds))
+
+
+def _multi30k(options):
+    """Real sentences: everyone's own batches, then everyone on ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokens, own, ours = _batches(Path(folder), options.data_dir)
+        case = {**REFERENCE, "file": str(ours)}
+        labels = list(PROGRAMS)
+        for title, file in (
+            ("peers in shuffled batches of 64", own),
+            ("all in our buckets", ours),
+        ):
+            cases = {label: {**case, "file": str(file)} for label in labels}
+            cases["kattention"] = case
+            workers = compare(
+                {label: (*PROGRAMS[label], cases[label]) for label in labels},
+                options.rounds,
+            )
+            print(f"\nMulti30k En-De, {title}: {tokens} real target tokens a round")
+            table(workers, tokens)
+
+
+def _batches(folder, data_dir, pairs=1920):
+    """Writes one sample of the training pairs, batched in two ways."""
+    from kattention.text import SubwordTokenizer
+    from recipes.translation import corpora
+    from recipes.translation.pipeline import Batches
+    from recipes.translation.presets import PRESETS
+
+    corpus, _ = corpora.find("multi30k-en-de")
+    loaded = corpus.load("train", data_dir)
+    tokenizer = SubwordTokenizer.train(
+        loaded.sources + loaded.targets, vocabulary_size=REFERENCE["vocabulary"]
+    )
+    chosen = np.random.default_rng(1).permutation(len(loaded))[:pairs]
+    sample = type(loaded)(
+        [loaded.sources[i] for i in chosen], [loaded.references[i] for i in chosen]
+    )
+    batches = Batches(sample, tokenizer, tokenizer, PRESETS["small"].batch_tokens)
+    tokens = 0
+    rows = []
+    for (source, _), target in batches.endless(seed=1).take(batches.steps):
+        rows.append((_rows(source.numpy()), _rows(target.numpy())))
+        tokens += int((target.numpy() != 0).sum())
+    sources = [row for group, _ in rows for row in group]
+    targets = [row for _, group in rows for row in group]
+    sizes = [len(group) for group, _ in rows]
+    _store(folder / "ours.npz", sources, targets, np.arange(len(sources)), sizes)
+    shuffled = np.random.default_rng(2).permutation(len(sources))
+    count = len(sources)
+    sizes = [min(64, count - first) for first in range(0, count, 64)]
+    _store(folder / "own.npz", sources, targets, shuffled, sizes)
+    return tokens, folder / "own.npz", folder / "ours.npz"
+
+
+def _rows(ids):
+    return [row[row != 0] for row in ids]
+
+
+def _store(path, sources, targets, order, sizes):
+    # The start token is an input, the end token an output.
+    targets = [np.concatenate([[2], row]).astype("int32") for row in targets]
+    np.savez(
+        path,
+        source=np.concatenate(sources),
+        source_lengths=[len(row) for row in sources],
+        target=np.concatenate(targets),
+        target_lengths=[len(row) for row in targets],
+        order=order,
+        sizes=sizes,
+    )
+
+
+if __name__ == "__main__":
+    main()
