@@ -23,19 +23,26 @@ class Gates:
         return {"gru": self._gru, "lstm": self._lstm}[self.name](x, r, states)
 
     def _gru(self, x, r, states):
-        x_update, x_reset, x_candidate = ops.split(x, 3, axis=-1)
-        r_update, r_reset, r_candidate = ops.split(r, 3, axis=-1)
+        x_update, x_reset, x_candidate = _parts(x, states)
+        r_update, r_reset, r_candidate = _parts(r, states)
         update = self.recurrent_activation(x_update + r_update)
         reset = self.recurrent_activation(x_reset + r_reset)
         candidate = self.activation(x_candidate + reset * r_candidate)
         return [update * states[0] + (1 - update) * candidate]
 
     def _lstm(self, x, r, states):
-        enter, forget, candidate, leave = ops.split(x + r, 4, axis=-1)
+        enter, forget, candidate, leave = _parts(x + r, states)
         kept = self.recurrent_activation(forget) * states[1]
         new = self.recurrent_activation(enter) * self.activation(candidate)
         carry = kept + new
         return [self.recurrent_activation(leave) * self.activation(carry), carry]
+
+
+def _parts(tensor, states):
+    # Not `split`: XLA on a CPU gets its gradient wrong at some small sizes.
+    units = states[0].shape[-1]
+    parts = tensor.shape[-1] // units
+    return ops.unstack(ops.reshape(tensor, (-1, parts, units)), axis=1)
 
 
 def gates_of(cell):
