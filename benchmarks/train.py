@@ -102,7 +102,7 @@ def _multi30k(options):
             table(workers, tokens)
 
 
-def _batches(folder, data_dir, pairs=1920):
+def _batches(folder, data_dir, pairs=960):
     """Writes one sample of the training pairs, batched in two ways."""
     from kattention.text import SubwordTokenizer
     from recipes.translation import corpora

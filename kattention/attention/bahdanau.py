@@ -1,9 +1,11 @@
 """Additive attention, as Bahdanau, Cho and Bengio (2014) wrote it."""
 
+from functools import partial
+
 import keras
 from keras import ops
 
-from kattention.attention import shapes
+from kattention.attention import lean, shapes
 
 
 def additive_score(query, key, score_vector):
@@ -156,7 +158,12 @@ class BahdanauAttention(keras.layers.Layer):
         if value_mask is not None:
             shapes.check_mask("value_mask", value_mask, value.shape[:-1])
         memory = self.prepare(value, key, value_mask)
-        context, weights, _ = self.attend(query, memory, training=training)
+        score = additive_score
+        if len(query.shape) == 3 and query.shape[1] != 1:
+            # All pairs of a long query and a long memory would not fit.
+            compiled = bool(training) and lean.can_compile()
+            score = partial(lean.additive_score, compiled=compiled)
+        context, weights = self._read(query, memory, training, score)
         if query_mask is not None:
             shapes.check_mask("query_mask", query_mask, query.shape[:-1])
             valid = ops.expand_dims(ops.cast(query_mask, "bool"), -1)
@@ -211,10 +218,14 @@ class BahdanauAttention(keras.layers.Layer):
         Returns:
             `(context, weights, state)`, shaped as `__call__` returns them.
         """
+        context, weights = self._read(query, memory, training, additive_score)
+        return context, weights, state
+
+    def _read(self, query, memory, training, score):
         query = self._convert("query", query)
         shapes.check_rank("query", query.shape, (2, 3))
         shapes.check_depth("query", query.shape, self.query_kernel.shape[0])
-        weights = self._weights(query, memory)
+        weights = self._weights(query, memory, score)
         kept = weights
         if training and self.dropout:
             noise = memory.get("noise")
@@ -222,9 +233,9 @@ class BahdanauAttention(keras.layers.Layer):
                 self.draw_noise(ops.shape(weights)) if noise is None else noise
             )
         if len(query.shape) == 3:
-            return ops.matmul(kept, memory["value"]), weights, state
+            return ops.matmul(kept, memory["value"]), weights
         context = ops.matmul(ops.expand_dims(kept, 1), memory["value"])
-        return ops.squeeze(context, 1), weights, state
+        return ops.squeeze(context, 1), weights
 
     def draw_noise(self, shape):
         """Draws the factors by which dropout multiplies weights of a shape.
@@ -235,11 +246,11 @@ class BahdanauAttention(keras.layers.Layer):
         ones = ops.ones(shape, dtype=self.compute_dtype)
         return keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
 
-    def _weights(self, query, memory):
+    def _weights(self, query, memory, score):
         projected = ops.matmul(query, self._weight(self.query_kernel))
         if self.use_bias:
             projected = projected + self._weight(self.bias)
-        score = additive_score(projected, memory["key"], self.scoring_vector())
+        score = score(projected, memory["key"], self.scoring_vector())
         score = ops.cast(score, keras.backend.result_type(score.dtype, "float32"))
         mask = memory.get("mask")
         if mask is None:

@@ -9,11 +9,9 @@ import keras
 from keras import ops
 
 from kattention.attention import BahdanauAttention
+from kattention.attention.rounding import round_up
 from kattention.decoder import gates
 from kattention.decoder.cell import AttentionDecoder
-
-# Each pair of lengths is compiled once: lengths are rounded up to this.
-MULTIPLE = 8
 
 
 def reason_against(cell):
@@ -62,7 +60,7 @@ def run(cell, inputs, memory, states, inputs_mask, noise=None, training=True):
         valid=None
         if inputs_mask is None
         else _by_step(ops.cast(inputs_mask, cell.compute_dtype)),
-        noise=None if noise is None else _pad(_by_step(noise), axis=2),
+        noise=None if noise is None else round_up(_by_step(noise), axis=2),
     )
     cells = tuple(gates.gates_of(one) for one in cell.cells)
     stacks, contexts, weights = loop.decode(cells, operands, length)
@@ -86,7 +84,7 @@ def _recurrence(cell, inputs):
     if dropout is not None:
         inputs = inputs * ops.expand_dims(dropout[:, :depth], 1)
     # Turned round and padded while it is small.
-    inputs = _pad(ops.transpose(inputs, (1, 0, 2)), axis=0)
+    inputs = round_up(ops.transpose(inputs, (1, 0, 2)), axis=0)
     found = {
         "inputs": _precise(ops.matmul(inputs, ops.cast(kernel[:depth], inputs.dtype))),
         "input_bias": bias,
@@ -120,9 +118,9 @@ def _memory(cell, memory):
     key, mask = _precise(memory["key"]), memory.get("mask")
     mask = ops.ones_like(key[..., 0]) if mask is None else ops.cast(mask, key.dtype)
     return {
-        "key": _pad(key, axis=1),
-        "value": _pad(_precise(memory["value"]), axis=1),
-        "mask": _pad(mask, axis=1),
+        "key": round_up(key, axis=1),
+        "value": round_up(_precise(memory["value"]), axis=1),
+        "mask": round_up(mask, axis=1),
         "score_vector": _precise(cell.attention.scoring_vector()),
     }
 
@@ -138,15 +136,6 @@ def _precise(tensor):
     )
 
 
-def _pad(tensor, axis):
-    """Rounds the length of an axis up, with zeros."""
-    pads, shape = [[0, 0]] * len(tensor.shape), list(tensor.shape)
-    pads[axis], shape[axis] = [0, -ops.shape(tensor)[axis] % MULTIPLE], None
-    padded = ops.pad(tensor, pads)
-    padded.set_shape(shape)  # TensorFlow forgets every axis
-    return padded
-
-
 def _input_dropout(cell, inputs):
     """The mask `(B, depth)` that the cell keeps for this sequence, if any."""
     return cell.get_dropout_mask(inputs) if cell.dropout else None
@@ -156,7 +145,7 @@ def _by_step(tensor):
     """`(B, T)` or `(B, T, S)` to `(T, B, 1 or S)`, padded with steps."""
     if len(tensor.shape) == 2:
         tensor = ops.expand_dims(tensor, -1)
-    return _pad(ops.transpose(_precise(tensor), (1, 0, 2)), axis=0)
+    return round_up(ops.transpose(_precise(tensor), (1, 0, 2)), axis=0)
 
 
 def _repeat_last(outputs, mask):

@@ -1,0 +1,107 @@
+"""Scores in little memory are the scores of the plain formula."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kattention import BahdanauAttention
+from kattention.attention import lean
+from kattention.attention.bahdanau import additive_score
+from tests.conftest import run_python
+
+
+def draw(seed, batch, steps, source, units=5):
+    rng = np.random.default_rng(seed)
+    shapes = (batch, steps, units), (batch, source, units), (units,)
+    return [rng.normal(size=shape) for shape in shapes], rng.normal(
+        size=(batch, steps, source)
+    )
+
+
+def values_and_gradients(score, tensors, upstream):
+    """Scores, and gradients of their sum weighted by `upstream`."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tensors = [tf.constant(tensor) for tensor in tensors]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            scores = score(*tensors)
+            total = tf.reduce_sum(scores * upstream)
+        return [scores, *tape.gradient(total, tensors)]
+    if backend == "jax":
+        import jax
+
+        scores, back = jax.vjp(score, *map(keras.ops.array, tensors))
+        return [scores, *back(keras.ops.array(upstream, scores.dtype))]
+    import torch
+
+    tensors = [torch.tensor(tensor, requires_grad=True) for tensor in tensors]
+    scores = score(*tensors)
+    (scores * torch.tensor(upstream)).sum().backward()
+    return [scores.detach(), *(tensor.grad for tensor in tensors)]
+
+
+def assert_equal(found, expected):
+    precise = keras.backend.backend() != "jax"
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-10 if precise else 1e-4)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 3), st.integers(1, 12), st.integers(1, 12))
+def test_equal_to_the_plain_formula(seed, batch, steps, source):
+    tensors, upstream = draw(seed, batch, steps, source)
+    expected = values_and_gradients(additive_score, tensors, upstream)
+    assert_equal(values_and_gradients(lean.additive_score, tensors, upstream), expected)
+
+
+@pytest.mark.skipif(not lean.can_compile(), reason="XLA is TensorFlow's")
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 7, 9), (4, 16, 8)])
+def test_equal_when_compiled(shape):
+    tensors, upstream = draw(0, *shape)
+
+    def compiled(*tensors):
+        return lean.additive_score(*tensors, compiled=True)
+
+    expected = values_and_gradients(additive_score, tensors, upstream)
+    assert_equal(values_and_gradients(compiled, tensors, upstream), expected)
+
+
+def test_a_layer_over_sequences_of_unknown_length_trains():
+    query, value = keras.Input((None, 3)), keras.Input((None, 4))
+    model = keras.Model([query, value], BahdanauAttention(5)(query, value))
+    model.compile("sgd", "mse", jit_compile=False)
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(4, 6, 3)), rng.normal(size=(4, 9, 4))
+    losses = [
+        model.fit(data, np.ones((4, 6, 4)), verbose=0).history["loss"][0]
+        for _ in range(5)
+    ]
+    assert losses[-1] < losses[0]
+
+
+PEAK = """
+import resource, sys
+import tensorflow as tf
+from kattention import BahdanauAttention
+
+length = int(sys.argv[1])
+layer = BahdanauAttention(64)
+query = tf.ones((4, length, 8))
+with tf.GradientTape() as tape:
+    tape.watch(query)
+    total = tf.reduce_sum(layer(query, query, training=True))
+tape.gradient(total, query)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_memory_does_not_hold_all_pairs():
+    pytest.importorskip("tensorflow")
+    short, long = (int(run_python(PEAK, n).split()[-1]) for n in ("8", "600"))
+    # One tensor of all pairs: 4 * 600 * 600 * 64 floats are 352 MiB.
+    assert long - short < 176
