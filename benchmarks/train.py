@@ -5,6 +5,7 @@ attention, readout, logits, Adam. They take turns in one run.
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,8 +21,8 @@ REFERENCE = {
     "vocabulary": 8000,
     "policy": "float32",
 }
-PADDED = {**REFERENCE, "batch": 64, "source": 30, "target": 30, "steps": 3}
-LONG = {**REFERENCE, "batch": 16, "source": 200, "target": 200, "steps": 1}
+PADDED = {**REFERENCE, "batch": 64, "source": 30, "target": 30, "steps": 6}
+LONG = {**REFERENCE, "batch": 16, "source": 200, "target": 200, "steps": 2}
 QUICK = {**PADDED, "batch": 4, "source": 8, "target": 8, "vocabulary": 100}
 PROGRAMS = {
     "kattention": ("kattention_model", None),
@@ -104,6 +105,8 @@ def _multi30k(options):
 
 def _batches(folder, data_dir, pairs=960):
     """Writes one sample of the training pairs, batched in two ways."""
+    # The recipes are run from the repository's root and are not installed.
+    sys.path.append(str(Path(__file__).resolve().parent.parent))
     from kattention.text import SubwordTokenizer
     from recipes.translation import corpora
     from recipes.translation.pipeline import Batches

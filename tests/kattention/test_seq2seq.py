@@ -4,9 +4,14 @@ import pytest
 from keras import ops
 
 import kattention
+from kattention.packing import PackTokens
+from kattention.training import TokenAccuracy, TokenCrossentropy
 from tests.conftest import VOCABULARY, make_seq2seq
 
 to_numpy = ops.convert_to_numpy
+tensorflow_or_torch = pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="packing has no JAX"
+)
 SOURCE = np.array([[5, 6, 7, 3], [8, 3, 0, 0]], "int32")
 TARGET = np.array([[2, 9, 10, 11, 12], [2, 13, 14, 15, 16]], "int32")
 
@@ -97,3 +102,51 @@ def test_learns_with_fit_and_dropout():
     )
     losses = model.fit([SOURCE, TARGET], TARGET, epochs=20, verbose=0).history["loss"]
     assert losses[-1] < 0.8 * losses[0]
+
+
+def packed_twin(model):
+    """The same model, with logits of tokens only."""
+    config = model.get_config()
+    twin = kattention.Seq2Seq.from_config({**config, "packed": True})
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+@tensorflow_or_torch
+def test_packed_logits_are_those_of_the_tokens(tmp_path):
+    model = make_seq2seq()
+    target = np.where(np.arange(5) < [[5], [3]], TARGET, 0)
+    whole = to_numpy(model([SOURCE, target]))
+    packed = packed_twin(model)
+    found = to_numpy(packed([SOURCE, target]))
+    np.testing.assert_allclose(found, whole[target != 0], atol=1e-6)
+    packed.save(tmp_path / "packed.keras")
+    loaded = keras.models.load_model(tmp_path / "packed.keras")
+    assert loaded.packed
+    np.testing.assert_array_equal(to_numpy(loaded([SOURCE, target])), found)
+
+
+@tensorflow_or_torch
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_packed_training_ends_at_the_same_weights(smoothing):
+    model = make_seq2seq()
+    labels = np.array([[9, 10, 11, 12, 3], [13, 14, 3, 0, 0]], "int32")
+    inputs = np.array([[2, 9, 10, 11, 12], [2, 13, 14, 0, 0]], "int32")
+    results = []
+    for one in (model, packed_twin(model)):
+        one.compile(
+            keras.optimizers.SGD(0.5),
+            TokenCrossentropy(smoothing),
+            [TokenAccuracy()],
+            jit_compile=False,
+        )
+        history = one.fit([SOURCE, inputs], labels, epochs=3, verbose=0).history
+        results.append([*history["loss"], *history["accuracy"], *one.get_weights()])
+    for expected, found in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_packing_on_jax_says_that_it_cannot(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="use packed=False"):
+        PackTokens()
