@@ -57,10 +57,8 @@ def run(cell, inputs, memory, states, inputs_mask, noise=None, training=True):
         **_recurrence(cell, inputs),
         **_memory(cell, memory),
         states=[_precise(state) for state in states],
-        valid=None
-        if inputs_mask is None
-        else _by_step(ops.cast(inputs_mask, cell.compute_dtype)),
-        noise=None if noise is None else round_up(_by_step(noise), axis=2),
+        valid=None if inputs_mask is None else _by_step(inputs_mask, inputs),
+        noise=None if noise is None else round_up(_by_step(noise, inputs), axis=2),
     )
     cells = tuple(gates.gates_of(one) for one in cell.cells)
     stacks, contexts, weights = loop.decode(cells, operands, length)
@@ -141,11 +139,12 @@ def _input_dropout(cell, inputs):
     return cell.get_dropout_mask(inputs) if cell.dropout else None
 
 
-def _by_step(tensor):
+def _by_step(tensor, like):
     """`(B, T)` or `(B, T, S)` to `(T, B, 1 or S)`, padded with steps."""
+    tensor = _precise(ops.cast(tensor, like.dtype))
     if len(tensor.shape) == 2:
         tensor = ops.expand_dims(tensor, -1)
-    return round_up(ops.transpose(_precise(tensor), (1, 0, 2)), axis=0)
+    return round_up(ops.transpose(tensor, (1, 0, 2)), axis=0)
 
 
 def _repeat_last(outputs, mask):
