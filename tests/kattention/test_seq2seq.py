@@ -137,7 +137,7 @@ def test_packed_training_ends_at_the_same_weights(smoothing):
         one.compile(
             keras.optimizers.SGD(0.5),
             TokenCrossentropy(smoothing),
-            [TokenAccuracy()],
+            metrics=[TokenAccuracy()],
             jit_compile=False,
         )
         history = one.fit([SOURCE, inputs], labels, epochs=3, verbose=0).history
