@@ -20,6 +20,11 @@ settings.load_profile("kattention")
 VOCABULARY, DEPTH, UNITS = 30, 8, 12
 
 
+@pytest.fixture(autouse=True)
+def same_weights_every_time():
+    keras.utils.set_random_seed(0)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
