@@ -5,9 +5,8 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
 import keras
-import tensorflow as tf
 from keras import layers
-from pairs import batches
+from keras_fit import fitting
 from worker import serve
 
 import kattention
@@ -38,17 +37,7 @@ def build(case):
         packed=True,
     )
     model.compile("adam", TokenCrossentropy(), jit_compile=False)
-    found = batches(case)
-
-    def examples():
-        for source, inputs, labels in found:
-            yield (source, inputs), labels
-
-    ids = tf.TensorSpec((None, None), tf.int32)
-    data = tf.data.Dataset.from_generator(
-        examples, output_signature=((ids, ids), ids)
-    ).prefetch(2)
-    return lambda: model.fit(data, verbose=0)
+    return fitting(model, case)
 
 
 serve(build)

@@ -59,27 +59,26 @@ class Batches:
     def once(self):
         """One pass in a fixed order."""
         known = tf.data.experimental.assert_cardinality(self.steps)
-        return _untuned(self._batch(self._examples()).apply(known))
+        return _untuned(self._batch(tf.range(self.pairs)).apply(known))
 
     def _epoch(self, seed, epoch):
-        examples = self._examples().shuffle(
-            self.pairs, seed=seed * 1_000_003 + epoch, reshuffle_each_iteration=False
+        # Not `Dataset.shuffle`, whose order depends on TensorFlow's own seed too.
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(self.pairs), seed=tf.stack([tf.cast(seed, epoch.dtype), epoch])
         )
         # Batches come out of the buckets as they fill, short ones first.
-        return self._batch(examples)
+        return self._batch(order)
 
-    def _examples(self):
-        def frame(source, target):
-            source = tf.concat([source, [END]], axis=0)
-            target = tf.concat([[START], target, [END]], axis=0)
-            return (source, target[:-1]), target[1:]
+    def _example(self, i):
+        source = tf.concat([self.source[i], [END]], axis=0)
+        target = tf.concat([[START], self.target[i], [END]], axis=0)
+        return (source, target[:-1]), target[1:]
 
-        return tf.data.Dataset.from_tensor_slices((self.source, self.target)).map(frame)
-
-    def _batch(self, examples):
+    def _batch(self, order):
         def length(inputs, target):
             return tf.maximum(tf.shape(inputs[0])[0], tf.shape(target)[0])
 
+        examples = tf.data.Dataset.from_tensor_slices(order).map(self._example)
         return examples.bucket_by_sequence_length(
             length,
             self._boundaries,

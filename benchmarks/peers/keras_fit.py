@@ -1,0 +1,18 @@
+"""A round of `fit` on a compiled Keras 3 model."""
+
+import tensorflow as tf
+from pairs import batches
+
+
+def fitting(model, case):
+    found = batches(case)
+
+    def examples():
+        for source, inputs, labels in found:
+            yield (source, inputs), labels
+
+    ids = tf.TensorSpec((None, None), tf.int32)
+    data = tf.data.Dataset.from_generator(
+        examples, output_signature=((ids, ids), ids)
+    ).prefetch(2)
+    return lambda: model.fit(data, verbose=0)
