@@ -1,7 +1,8 @@
 """The whole chain on the embedded corpus: `python -m recipes.translation.demo`.
 
-Two models are trained side by side, each in a process of its own: one with
-attention and one without, of the same size and for as many steps.
+Two models of the same size are trained side by side for as many steps: one
+with attention in this process, one without in a worker, which then exports
+the first while that is evaluated here.
 """
 
 import contextlib
@@ -13,6 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Two trainings of one thread each are done before one of two threads is twice.
+os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
 
 import tensorflow as tf
 
@@ -25,7 +28,6 @@ from recipes.translation.train import train
 
 DATA = "toy-en-fr"
 SPLITS = ("test", "combos", "long")
-RUNS = {"bahdanau": "toy", "none": "toy-without-attention"}
 EXAMPLES = (
     "The teacher's old dog does not see the red houses.",
     "They are looking for a white horse behind the church.",
@@ -36,43 +38,54 @@ EXAMPLES = (
 def demo(runs="runs", exported="exported"):
     """Trains with and without attention, compares, shows, exports."""
     began = time.monotonic()
+    folder = Path(runs) / "toy"
     print(f"== {DATA}, synthetic: training with attention and, beside it, without")
-    # Two models of one thread each train faster than one of two threads.
-    os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
     fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=fresh) as pool:
-        jobs = [
-            pool.submit(train_and_score, attention, Path(runs) / name)
-            for attention, name in RUNS.items()
-        ]
-        shares = [job.result() for job in jobs]
-    translator = kattention.Translator.load(Path(runs) / RUNS["bahdanau"])
-    _compare(shares, translator)
-    _show(translator)
-    _export(translator, Path(exported) / "toy")
+    with ProcessPoolExecutor(1, mp_context=fresh) as worker:
+        control = worker.submit(train_control, Path(runs) / "toy-without-attention")
+        translator = _train("bahdanau", folder)
+        path = worker.submit(export, folder, Path(exported) / "toy")
+        shares = _shares(translator)
+        error_rates = toy_error_rates(translator, toy.examples("fr", "test"))
+        _compare([shares, control.result()], error_rates)
+        _show(translator)
+        _serve(path.result())
     print(f"\n{time.monotonic() - began:.0f} seconds")
 
 
-def train_and_score(attention, output):
-    """Trains one model; returns its exact match on each of `SPLITS`."""
+def train_control(output):
+    """Trains the model without attention; returns its exact match."""
+    # One of two reports is enough.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return _shares(_train("none", output))
+
+
+def export(folder, destination):
+    """Exports a run; returns the path of the new version."""
+    # It was loaded in a fresh process before it got this name.
+    return kattention.Translator.load(folder).export(destination, example=EXAMPLES[0])
+
+
+def _train(attention, output):
     options = {
         **dict.fromkeys(("data_dir", "pairs", "source", "target", "limit")),
         **dict.fromkeys(("valid_source", "valid_target", "epochs", "minutes")),
         **{"data": DATA, "attention": attention, "seed": 1, "output": output},
     }
-    # One of two reports is enough.
-    hidden = contextlib.redirect_stdout(io.StringIO())
-    with hidden if attention == "none" else contextlib.nullcontext():
-        translator = train(options)
+    return train(options)
+
+
+def _shares(translator):
+    """Exact match on each of `SPLITS`."""
     return [exact_match(translator, toy.load("fr", split)) for split in SPLITS]
 
 
-def _compare(shares, translator):
+def _compare(shares, error_rates):
     print(f"\n== {DATA}, synthetic: exact match, beam 5")
     print(f"{'':18}" + "".join(f"{split:>8}" for split in SPLITS))
     for label, row in zip(("with attention", "without"), shares, strict=True):
         print(f"{label:18}" + "".join(f"{share:>8.1%}" for share in row))
-    model, diagonal = toy_error_rates(translator, toy.examples("fr", "test"))
+    model, diagonal = error_rates
     print(
         f"\nalignment error rate on test: {model:.3f}, of a diagonal {diagonal:.3f} "
         "(gold links, forced decoding)"
@@ -86,9 +99,7 @@ def _show(translator):
         print(draw_alignment(found.source_tokens, found.target_tokens, found.alignment))
 
 
-def _export(translator, folder):
-    # It was loaded in a fresh process before it got this name.
-    path = translator.export(folder, example=EXAMPLES[0])
+def _serve(path):
     served = tf.saved_model.load(path).signatures["serving_default"]
     found = served(text=tf.constant(EXAMPLES))
     print("\n== the export translates")

@@ -1,7 +1,5 @@
 """From pairs of strings to batches of ids, in buckets of like length."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -28,28 +26,24 @@ class Batches:
     def __init__(
         self, pairs, source_tokenizer, target_tokenizer, batch_tokens, max_tokens=None
     ):
-        self.source = source_tokenizer.encode(pairs.sources)
-        self.target = target_tokenizer.encode(pairs.targets)
-        lengths = np.maximum(self.source.row_lengths(), self.target.row_lengths()) + 1
-        self.left_out = 0
+        source = source_tokenizer.encode(pairs.sources)
+        target = target_tokenizer.encode(pairs.targets)
+        lengths = np.maximum(source.row_lengths(), target.row_lengths()) + 1
+        chosen = np.arange(len(lengths))
         if max_tokens is not None:
-            short = lengths <= max_tokens
-            self.left_out = int((~short).sum())
-            self.source = tf.ragged.boolean_mask(self.source, short)
-            self.target = tf.ragged.boolean_mask(self.target, short)
-            lengths = lengths[short]
-        longest = int(lengths.max(initial=1))
-        # bucket_by_sequence_length has one bucket more than boundaries.
-        self._boundaries = list(range(BUCKET_WIDTH + 1, longest + 1, BUCKET_WIDTH))
-        tops = [boundary - 1 for boundary in self._boundaries] + [longest]
-        self._sizes = [max(1, batch_tokens // top) for top in tops]
-        buckets = np.searchsorted(self._boundaries, lengths, side="right")
-        counts = np.bincount(buckets, minlength=len(self._sizes))
-        self.pairs = len(lengths)
-        self.steps = sum(
-            math.ceil(count / size)
-            for count, size in zip(counts, self._sizes, strict=True)
-        )
+            chosen = chosen[lengths <= max_tokens]
+        self.left_out = len(lengths) - len(chosen)
+        self.pairs = len(chosen)
+        source, target = tf.gather(source, chosen), tf.gather(target, chosen)
+        start, end = tf.fill([self.pairs, 1], START), tf.fill([self.pairs, 1], END)
+        self._source = tf.concat([source, end], axis=1)
+        self._inputs = tf.concat([start, target], axis=1)
+        self._outputs = tf.concat([target, end], axis=1)
+        self._buckets = (lengths[chosen] - 1) // BUCKET_WIDTH
+        tops = BUCKET_WIDTH * np.arange(1, self._buckets.max(initial=0) + 2)
+        self._sizes = np.maximum(1, batch_tokens // tops)
+        counts = np.bincount(self._buckets, minlength=len(tops))
+        self.steps = int(np.ceil(counts / self._sizes).sum())
 
     def endless(self, seed, first_epoch=0):
         """All epochs from `first_epoch` on, each in an order of its own."""
@@ -59,32 +53,36 @@ class Batches:
     def once(self):
         """One pass in a fixed order."""
         known = tf.data.experimental.assert_cardinality(self.steps)
-        return _untuned(self._batch(tf.range(self.pairs)).apply(known))
+        order = tf.range(self.pairs, dtype="int64")
+        return _untuned(self._batch(order).apply(known))
 
     def _epoch(self, seed, epoch):
         # Not `Dataset.shuffle`, whose order depends on TensorFlow's own seed too.
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(self.pairs), seed=tf.stack([tf.cast(seed, epoch.dtype), epoch])
+            tf.range(self.pairs, dtype="int64"),
+            seed=tf.stack([tf.cast(seed, "int64"), epoch]),
         )
         # Batches come out of the buckets as they fill, short ones first.
         return self._batch(order)
 
-    def _example(self, i):
-        source = tf.concat([self.source[i], [END]], axis=0)
-        target = tf.concat([[START], self.target[i], [END]], axis=0)
-        return (source, target[:-1]), target[1:]
-
     def _batch(self, order):
-        def length(inputs, target):
-            return tf.maximum(tf.shape(inputs[0])[0], tf.shape(target)[0])
-
-        examples = tf.data.Dataset.from_tensor_slices(order).map(self._example)
-        return examples.bucket_by_sequence_length(
-            length,
-            self._boundaries,
-            self._sizes,
-            padded_shapes=(([None], [None]), [None]),
+        buckets, sizes = tf.constant(self._buckets), tf.constant(self._sizes)
+        return (
+            tf.data.Dataset.from_tensor_slices(order)
+            .group_by_window(
+                key_func=lambda row: buckets[row],
+                reduce_func=lambda bucket, rows: rows.batch(sizes[bucket]),
+                window_size_func=lambda bucket: sizes[bucket],
+            )
+            .map(self._rows)
         )
+
+    def _rows(self, rows):
+        source, inputs, outputs = (
+            tf.gather(ids, rows).to_tensor()
+            for ids in (self._source, self._inputs, self._outputs)
+        )
+        return (source, inputs), outputs
 
 
 def _untuned(dataset):
