@@ -5,11 +5,9 @@ attention, readout, logits, Adam. They take turns in one run.
 """
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 from rounds import compare, machine, table
 
 REFERENCE = {
@@ -85,8 +83,13 @@ def _growth(rounds):
 
 def _multi30k(options):
     """Real sentences: everyone's own batches, then everyone on ours."""
+    # Only this case needs the recipes.
+    from multi30k import write_batches
+
     with tempfile.TemporaryDirectory() as folder:
-        tokens, own, ours = _batches(Path(folder), options.data_dir)
+        tokens, own, ours = write_batches(
+            Path(folder), options.data_dir, REFERENCE["vocabulary"]
+        )
         case = {**REFERENCE, "file": str(ours)}
         labels = list(PROGRAMS)
         for title, file in (
@@ -101,59 +104,6 @@ def _multi30k(options):
             )
             print(f"\nMulti30k En-De, {title}: {tokens} real target tokens a round")
             table(workers, tokens)
-
-
-def _batches(folder, data_dir, pairs=960):
-    """Writes one sample of the training pairs, batched in two ways."""
-    # The recipes are run from the repository's root and are not installed.
-    sys.path.append(str(Path(__file__).resolve().parent.parent))
-    from kattention.text import SubwordTokenizer
-    from recipes.translation import corpora
-    from recipes.translation.pipeline import Batches
-    from recipes.translation.presets import PRESETS
-
-    corpus, _ = corpora.find("multi30k-en-de")
-    loaded = corpus.load("train", data_dir)
-    tokenizer = SubwordTokenizer.train(
-        loaded.sources + loaded.targets, vocabulary_size=REFERENCE["vocabulary"]
-    )
-    chosen = np.random.default_rng(1).permutation(len(loaded))[:pairs]
-    sample = type(loaded)(
-        [loaded.sources[i] for i in chosen], [loaded.references[i] for i in chosen]
-    )
-    batches = Batches(sample, tokenizer, tokenizer, PRESETS["small"].batch_tokens)
-    tokens = 0
-    rows = []
-    for (source, _), target in batches.endless(seed=1).take(batches.steps):
-        rows.append((_rows(source.numpy()), _rows(target.numpy())))
-        tokens += int((target.numpy() != 0).sum())
-    sources = [row for group, _ in rows for row in group]
-    targets = [row for _, group in rows for row in group]
-    sizes = [len(group) for group, _ in rows]
-    _store(folder / "ours.npz", sources, targets, np.arange(len(sources)), sizes)
-    shuffled = np.random.default_rng(2).permutation(len(sources))
-    count = len(sources)
-    sizes = [min(64, count - first) for first in range(0, count, 64)]
-    _store(folder / "own.npz", sources, targets, shuffled, sizes)
-    return tokens, folder / "own.npz", folder / "ours.npz"
-
-
-def _rows(ids):
-    return [row[row != 0] for row in ids]
-
-
-def _store(path, sources, targets, order, sizes):
-    # The start token is an input, the end token an output.
-    targets = [np.concatenate([[2], row]).astype("int32") for row in targets]
-    np.savez(
-        path,
-        source=np.concatenate(sources),
-        source_lengths=[len(row) for row in sources],
-        target=np.concatenate(targets),
-        target_lengths=[len(row) for row in targets],
-        order=order,
-        sizes=sizes,
-    )
 
 
 if __name__ == "__main__":
