@@ -119,11 +119,14 @@ def _forward(cells, o, steps):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _backward(cells, o, steps, before, saved, gradients):
-    """Returns the carry (gradients of the initial states, the key and the
+def _backward(cells, o, turned, steps, before, saved, gradients):
+    """Goes back through the steps, with the kernels `turned` for it.
+
+    Returns the carry (gradients of the initial states, the key and the
     score vector) and stacks of the gradients of `x`, `looking`, the context
     and, with two cells, of the first one's `x` and `r`."""
     two, count = len(cells) == 2, len(o.states)
+    looking_kernel, context_kernel, first_kernel = turned
     weights_of, looking_of, x_of = saved[count + 1 : count + 4]
 
     def step(t, carry):
@@ -141,7 +144,7 @@ def _backward(cells, o, steps, before, saved, gradients):
         query, r = _split(looking_of[t], o)
         dx, dr, d_middle = _through(cells[-1], x_of[t], r, middle, d_states)
         d_context = gradients[count][t] + _dropped(
-            tf.matmul(dx, o.context_kernel, transpose_b=True), o
+            dx @ context_kernel, o
         )
         d_weights = tf.linalg.matvec(o.value, d_context)
         if o.noise is not None:
@@ -154,11 +157,11 @@ def _backward(cells, o, steps, before, saved, gradients):
         slope = 1 - hidden * hidden
         d_query = _weighted(d_score, slope) * o.score_vector
         d_looking = tf.concat([d_query, dr], -1)
-        d_middle[0] += tf.matmul(d_looking, o.looking_kernel, transpose_b=True)
+        d_middle[0] += d_looking @ looking_kernel
         stacks = [dx, d_looking, d_context]
         if two:
             dx, dr, d_middle = _through(cells[0], first_x, first_r, states, d_middle)
-            d_middle[0] += tf.matmul(dr, o.first_kernel, transpose_b=True)
+            d_middle[0] += dr @ first_kernel
             stacks += [dx, dr]
         d_states = [d + h for d, h in zip(d_middle, held, strict=True)]
         d_key = d_key + d_score[..., None] * slope
@@ -181,8 +184,11 @@ def _gradients(cells, o, steps, saved, gradients):
         tf.concat([first[None], stack[:-1]], 0)
         for first, stack in zip(o.states, saved[:count], strict=True)
     ]
+    # Once, not at every step, and out of XLA's sight, which would undo it.
+    kernels = o.looking_kernel, o.context_kernel, o.first_kernel
+    turned = [None if kernel is None else tf.transpose(kernel) for kernel in kernels]
     (d_states, d_key, d_vector), (dx, d_looking, d_context, *d_first) = _backward(
-        cells, o, steps, before, saved, gradients
+        cells, o, turned, steps, before, saved, gradients
     )
     kept = weights if o.noise is None else weights * o.noise
     h = saved[-1] if two else before[0]
