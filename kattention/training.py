@@ -6,6 +6,7 @@ import time
 import keras
 from keras import ops
 
+from kattention.crossentropy import smoothed_crossentropy
 from kattention.packing import PADDING, pack
 
 
@@ -48,12 +49,10 @@ class TokenCrossentropy(keras.losses.Loss):
         return super().__call__(y_true, y_pred, weights)
 
     def call(self, y_true, y_pred):
-        y_true = ops.cast(y_true, "int32")
-        loss = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
-        if self.label_smoothing:
-            spread = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
-            loss = (1 - self.label_smoothing) * loss + self.label_smoothing * spread
-        return loss
+        ids = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        logits = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
+        loss = smoothed_crossentropy(ids, logits, self.label_smoothing)
+        return ops.reshape(loss, ops.shape(y_true))
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
@@ -109,7 +108,9 @@ class Budget(keras.callbacks.Callback):
             stopped.
 
     Raises:
-        ValueError: Not exactly one of `steps` and `minutes` is given.
+        ValueError: Not exactly one of `steps` and `minutes` is given, or the
+            backend is JAX, whose trainer takes no learning rate from callbacks
+            between the steps of an epoch.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with
     Warm Restarts" (2017), section 3.
@@ -117,6 +118,11 @@ class Budget(keras.callbacks.Callback):
 
     def __init__(self, peak, warmup=0.1, *, steps=None, minutes=None, spent=(0, 0.0)):
         super().__init__()
+        if keras.backend.backend() == "jax":
+            raise ValueError(
+                "Budget sets the learning rate at each step, which the jax backend "
+                "does not take from callbacks: use keras.optimizers.schedules"
+            )
         if (steps is None) == (minutes is None):
             raise ValueError(
                 f"give either steps or minutes, got steps={steps}, minutes={minutes}"

@@ -81,17 +81,20 @@ def _recurrence(cell, inputs):
     dropout = _input_dropout(cell.cells[0], inputs)
     if dropout is not None:
         inputs = inputs * ops.expand_dims(dropout[:, :depth], 1)
+    if not two:
+        # Not slices, whose gradients are as large as the kernel.
+        kernel, context_kernel = ops.split(kernel, [depth], axis=0)
     # Turned round and padded while it is small.
     inputs = round_up(ops.transpose(inputs, (1, 0, 2)), axis=0)
     found = {
-        "inputs": _precise(ops.matmul(inputs, ops.cast(kernel[:depth], inputs.dtype))),
+        "inputs": _precise(ops.matmul(inputs, ops.cast(kernel, inputs.dtype))),
         "input_bias": bias,
         "first_kernel": recurrent if two else None,
         "first_bias": recurrent_bias if two else None,
     }
     context_bias = None
     if two:
-        kernel, context_bias, recurrent, recurrent_bias = gates.linear_maps(
+        context_kernel, context_bias, recurrent, recurrent_bias = gates.linear_maps(
             cell.cells[1]
         )
         dropout = _input_dropout(cell.cells[1], inputs)
@@ -105,7 +108,7 @@ def _recurrence(cell, inputs):
         **found,
         "looking_kernel": ops.concatenate([query_kernel, recurrent], axis=-1),
         "looking_bias": ops.concatenate([query_bias, recurrent_bias], axis=-1),
-        "context_kernel": kernel[depth:],
+        "context_kernel": context_kernel,
         "context_bias": context_bias,
         "context_noise": None if dropout is None else _precise(dropout[:, depth:]),
     }

@@ -143,9 +143,7 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
             middle = cells[0](first_x, first_r, states)
         query, r = _split(looking_of[t], o)
         dx, dr, d_middle = _through(cells[-1], x_of[t], r, middle, d_states)
-        d_context = gradients[count][t] + _dropped(
-            dx @ context_kernel, o
-        )
+        d_context = gradients[count][t] + _dropped(dx @ context_kernel, o)
         d_weights = tf.linalg.matvec(o.value, d_context)
         if o.noise is not None:
             d_weights = d_weights * o.noise[t]

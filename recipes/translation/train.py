@@ -12,6 +12,7 @@ import kattention
 from kattention.text import SubwordTokenizer
 from kattention.training import Budget, TokenAccuracy, TokenCrossentropy
 from recipes.translation import corpora, files, run
+from recipes.translation.allocator import keep_freed_memory
 from recipes.translation.errors import UsageError
 from recipes.translation.model import build_model
 from recipes.translation.pipeline import Batches
@@ -35,6 +36,7 @@ def train(options):
     if progress.finished:
         print(f"{folder} is finished after {progress.epoch} epochs: nothing to do")
         return kattention.Translator.load(folder)
+    keep_freed_memory()
     keras.utils.set_random_seed(options["seed"])
     training, validation = load_pairs(recorded)
     # An export of this run is tried on the example.

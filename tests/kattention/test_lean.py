@@ -10,6 +10,7 @@ from kattention import BahdanauAttention
 from kattention.attention import lean
 from kattention.attention.bahdanau import additive_score
 from tests.conftest import run_python
+from tests.kattention.gradients import assert_equal, values_and_gradients
 
 
 def draw(seed, batch, steps, source, units=5):
@@ -18,37 +19,6 @@ def draw(seed, batch, steps, source, units=5):
     return [rng.normal(size=shape) for shape in shapes], rng.normal(
         size=(batch, steps, source)
     )
-
-
-def values_and_gradients(score, tensors, upstream):
-    """Scores, and gradients of their sum weighted by `upstream`."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        tensors = [tf.constant(tensor) for tensor in tensors]
-        with tf.GradientTape() as tape:
-            tape.watch(tensors)
-            scores = score(*tensors)
-            total = tf.reduce_sum(scores * upstream)
-        return [scores, *tape.gradient(total, tensors)]
-    if backend == "jax":
-        import jax
-
-        scores, back = jax.vjp(score, *map(keras.ops.array, tensors))
-        return [scores, *back(keras.ops.array(upstream, scores.dtype))]
-    import torch
-
-    tensors = [torch.tensor(tensor, requires_grad=True) for tensor in tensors]
-    scores = score(*tensors)
-    (scores * torch.tensor(upstream)).sum().backward()
-    return [scores.detach(), *(tensor.grad for tensor in tensors)]
-
-
-def assert_equal(found, expected):
-    precise = keras.backend.backend() != "jax"
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-10 if precise else 1e-4)
 
 
 @settings(max_examples=10, deadline=None)

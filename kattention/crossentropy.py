@@ -1,0 +1,51 @@
+"""Cross-entropy over a large vocabulary in few passes.
+
+Logits are the largest tensor of a training step, and autodiff would read or
+write one of their size some ten times. The gradient is known: it takes the
+softmax, one product and one number a row.
+"""
+
+from keras import ops
+
+
+def smoothed_crossentropy(ids, logits, smoothing):
+    """`(1 - e) * -log p(y) + e * mean over v of -log p(v)`, with a gradient.
+
+    Args:
+        ids: `y`, integers `(N,)`.
+        logits: Floats `(N, V)`.
+        smoothing: `e`, a number.
+
+    Returns:
+        Losses `(N,)`.
+    """
+    ids = ops.expand_dims(ids, -1)
+    size = logits.shape[-1]
+
+    @ops.custom_gradient
+    def losses(logits):
+        # Or an eager tape of TensorFlow would keep what happens inside.
+        logits = ops.stop_gradient(logits)
+        probabilities = ops.softmax(logits, axis=-1)
+        # The largest probability is at least 1 / V: its logarithm is finite.
+        log_sum = ops.max(logits, axis=-1) - ops.log(ops.max(probabilities, axis=-1))
+        own = ops.squeeze(ops.take_along_axis(logits, ids, axis=-1), -1)
+        loss = log_sum - (1 - smoothing) * own
+        if smoothing:
+            loss = loss - smoothing * ops.mean(logits, axis=-1)
+
+        def gradient(*upstreams, upstream=None):
+            # The torch backend passes it by name.
+            scale = ops.expand_dims(
+                upstreams[0] if upstream is None else upstream, axis=-1
+            )
+            rest = probabilities - smoothing / size if smoothing else probabilities
+            rest = rest * scale
+            own = ops.take_along_axis(rest, ids, axis=-1) - (1 - smoothing) * scale
+            rows = ops.expand_dims(ops.arange(ops.shape(ids)[0], dtype=ids.dtype), -1)
+            places = ops.concatenate([rows, ids], axis=-1)
+            return ops.scatter_update(rest, places, ops.squeeze(own, -1))
+
+        return loss, gradient
+
+    return losses(logits)
