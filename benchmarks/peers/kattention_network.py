@@ -1,0 +1,37 @@
+"""The network that all peers build, with kattention."""
+
+import sys
+from pathlib import Path
+
+import keras
+from keras import layers
+
+# It is not installed in every environment.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+import kattention
+
+
+def network(case, packed):
+    keras.utils.set_random_seed(1)
+    keras.config.set_dtype_policy(case["policy"])
+    vectors = keras.Input((None, case["embedding"]))
+    states, _, backward = layers.Bidirectional(
+        layers.GRU(case["encoder"], return_sequences=True, return_state=True)
+    )(vectors)
+    start = layers.Dense(case["units"], activation="tanh")(backward)
+    outputs = keras.Input((None, case["units"] + 2 * case["encoder"]))
+    embedded = keras.Input((None, case["embedding"]))
+    readout = layers.Dense(case["readout"], activation="tanh")(outputs)
+    cell = kattention.AttentionDecoder(
+        layers.GRUCell(case["units"]), kattention.BahdanauAttention(case["attention"])
+    )
+    return kattention.Seq2Seq(
+        layers.Embedding(case["vocabulary"], case["embedding"]),
+        keras.Model(vectors, [states, start]),
+        layers.Embedding(case["vocabulary"], case["embedding"]),
+        kattention.AttentionRNN(cell, return_sequences=True),
+        keras.Model([outputs, embedded], readout),
+        layers.Dense(case["vocabulary"]),
+        packed=packed,
+    )

@@ -1,0 +1,74 @@
+"""What cannot work is refused in one line."""
+
+import keras
+import numpy as np
+import pytest
+
+from kattention import (
+    AttentionDecoder,
+    AttentionRNN,
+    BahdanauAttention,
+    FixedContext,
+)
+from tests.kattention.decoders import make
+
+
+def test_alignments_cannot_be_asked_of_a_mechanism_without():
+    cell = AttentionDecoder(keras.layers.GRUCell(4), FixedContext())
+    with pytest.raises(ValueError, match="FixedContext has no alignments"):
+        AttentionRNN(cell, return_attention_scores=True)
+
+
+def test_keras_rnn_refuses_the_cell_at_once():
+    with pytest.raises(ValueError, match="AttentionRNN"):
+        keras.layers.RNN(make().cell)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"attend": "during"}, "attend must be one of"),
+        ({"attend": "between"}, "at least two cells, got 1"),
+        (
+            {
+                "attend": "between",
+                "cell": [keras.layers.GRUCell(4), keras.layers.GRUCell(5)],
+            },
+            "equal state size, got [[4], [5]]",
+        ),
+        ({"attention_layer": keras.layers.Dense(3)}, "goes with attend='after'"),
+        ({"cell": keras.layers.Dense(3)}, "must be a Keras RNN cell"),
+        ({"cell": []}, "got []"),
+    ],
+)
+def test_impossible_cells_are_refused(arguments, message):
+    arguments = {"cell": keras.layers.GRUCell(5), **arguments}
+    with pytest.raises(ValueError) as error:
+        AttentionDecoder(attention=BahdanauAttention(4), **arguments)
+    assert message in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"inputs": (2, 3)}, "inputs must have rank 3"),
+        ({"memory": (2, 6)}, "memory must have rank 3"),
+        ({"memory": (3, 5, 6)}, "memory must have the batch size of inputs, 2"),
+        ({"memory": (2, 5, 8)}, "memory must have depth 6"),
+        ({"inputs": (2, 4, 4)}, "inputs must have depth 3"),
+        ({"initial_state": (2, 4)}, "initial_state must be tensors of rank 2"),
+        ({"initial_state": ()}, "initial_state must be tensors of rank 2"),
+        ({"initial_state": (1, 5)}, "initial_state must have the batch size"),
+        ({"inputs_mask": (2, 5)}, "inputs_mask must have shape (2, 4), got (2, 5)"),
+        ({"memory_mask": (2, 4)}, "memory_mask must have shape (2, 5), got (2, 4)"),
+    ],
+)
+def test_errors_say_what_came_and_what_was_expected(arguments, message):
+    decoder = make()
+    decoder.build((2, 4, 3), (2, 5, 6))
+    shapes = {"inputs": (2, 4, 3), "memory": (2, 5, 6), **arguments}
+    values = {name: np.ones(shape, "float32") for name, shape in shapes.items()}
+    with pytest.raises(ValueError) as error:
+        decoder(values.pop("inputs"), **values)
+    assert any(message in line for line in str(error.value).splitlines()), error.value
