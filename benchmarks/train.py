@@ -7,7 +7,9 @@ attention, readout, logits, Adam. They take turns in one run.
 import argparse
 import tempfile
 from pathlib import Path
+from statistics import median
 
+import numpy as np
 from rounds import compare, machine, table
 
 REFERENCE = {
@@ -65,20 +67,29 @@ def _side_by_side(title, case, labels, rounds):
 
 
 def _growth(rounds):
-    """One step at growing lengths; T * S and tokens decide."""
+    """One step at growing lengths, held against `a + b * L + c * L ** 2`."""
+    lengths = np.array([50, 100, 200, 400, 800])
+    case = {**REFERENCE, "batch": 4, "steps": 1}
     cases = {
-        f"{length} x {length}": {
-            **REFERENCE,
-            "batch": 4,
-            "source": length,
-            "target": length,
-            "steps": 1,
-        }
-        for length in (50, 100, 200, 400, 800)
+        f"{length} x {length}": {**case, "source": int(length), "target": int(length)}
+        for length in lengths
     }
     programs = {label: (*PROGRAMS["kattention"], case) for label, case in cases.items()}
+    workers = compare(programs, rounds)
     print("\ngrowth, batch 4")
-    table(compare(programs, rounds))
+    table(workers)
+    for name, unit, found in (
+        ("step", "ms", [1000 * median(w.seconds) for w in workers.values()]),
+        ("memory above the process", "MiB", [w.above for w in workers.values()]),
+    ):
+        # Of the least relative error: the long cases would rule otherwise.
+        powers = lengths[:, None] ** np.arange(3) / np.array(found)[:, None]
+        fit, *_ = np.linalg.lstsq(powers, np.ones(len(lengths)), rcond=None)
+        error = np.abs(powers @ fit - 1).max()
+        print(
+            f"{name}: {fit[0]:.0f} + {fit[1]:.3f} L + {fit[2]:.6f} L^2 {unit}, "
+            f"at most {error:.0%} off"
+        )
 
 
 def _multi30k(options):
