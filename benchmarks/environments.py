@@ -8,6 +8,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent.parent / ".benchmarks"
 REQUIREMENTS = {
     "torch": ["torch==2.13.0", "numpy"],
+    "jax": ["jax==0.10.2", "keras==3.15.1", "numpy"],
     "tfa": ["tensorflow-cpu==2.15.1", "tensorflow-addons==0.23.0"],
 }
 

@@ -66,19 +66,25 @@ def compare(programs, rounds):
     return workers
 
 
-def table(workers, tokens=None, unit=1000.0):
-    """Prints medians, and each program's time over the first one's, by pairs."""
+def table(workers, count=None, rate="tokens/s"):
+    """Prints medians, and each program's time over the first one's, by pairs.
+
+    Args:
+        workers: What `compare` returned.
+        count: What a round gets through, if its rate is to be printed.
+        rate: The name of that rate.
+    """
     reference = next(iter(workers.values()))
     print(f"{'':28}{'median':>10}{'of first':>10}{'range':>14}", end="")
-    print(f"{'peak MiB':>10}{'warm-up s':>11}" + f"{'tokens/s':>10}" * bool(tokens))
+    print(f"{'peak MiB':>10}{'warm-up s':>11}" + f"{rate:>13}" * bool(count))
     for label, worker in workers.items():
         pairs = zip(worker.seconds, reference.seconds, strict=True)
         ratios = [own / first for own, first in pairs]
         median = statistics.median(worker.seconds)
         print(
-            f"{label:28}{unit * median:8.0f}ms{statistics.median(ratios):9.2f}x"
+            f"{label:28}{1000 * median:8.0f}ms{statistics.median(ratios):9.2f}x"
             f"{min(ratios):8.2f}-{max(ratios):.2f}x{worker.peak:10.0f}"
-            f"{worker.warm_up:11.1f}" + (f"{tokens / median:10.0f}" if tokens else "")
+            f"{worker.warm_up:11.1f}" + (f"{count / median:13.1f}" if count else "")
         )
 
 

@@ -30,6 +30,7 @@ PROGRAMS = {
     "TFA AttentionWrapper": ("tfa_wrapper", "tfa"),
     "naive Keras cell": ("naive_keras", None),
 }
+JAX = {"kattention on JAX": ("kattention_jax", "jax")}
 
 
 def main():
@@ -47,7 +48,8 @@ def main():
         return
     every = list(PROGRAMS)
     if options.case in ("padded", "all"):
-        _side_by_side("padded, 64 x 30 x 30", PADDED, [*every, "floor"], options.rounds)
+        everything = [*every, *JAX, "floor"]
+        _side_by_side("padded, 64 x 30 x 30", PADDED, everything, options.rounds)
     if options.case in ("long", "all"):
         _side_by_side("long, 16 x 200 x 200", LONG, every, options.rounds)
     if options.case in ("bfloat16", "all"):
@@ -60,7 +62,7 @@ def main():
 
 
 def _side_by_side(title, case, labels, rounds):
-    programs = {**PROGRAMS, "floor": ("products", None)}
+    programs = {**PROGRAMS, **JAX, "floor": ("products", None)}
     workers = compare({label: (*programs[label], case) for label in labels}, rounds)
     print(f"\n{title}: {case['steps']} training steps, {case['policy']}")
     table(workers)

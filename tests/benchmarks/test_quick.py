@@ -10,7 +10,9 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.mark.parametrize(
-    "arguments", [["train.py", "padded"], ["attention.py"]], ids=lambda a: a[0]
+    "arguments",
+    [["train.py", "padded"], ["attention.py"], ["search.py"]],
+    ids=lambda a: a[0],
 )
 def test_prints_a_table(arguments):
     command = [sys.executable, *arguments, "--quick", "--rounds", "1"]

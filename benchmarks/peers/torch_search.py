@@ -1,0 +1,50 @@
+"""A PyTorch loop that searches."""
+
+import torch
+from pairs import batches
+from torch_network import Model
+from worker import serve
+
+
+@torch.inference_mode()
+def translate(model, source, steps, width):
+    rows = len(source)
+    memory, final = model.encoder(model.source(source))
+    keys = model.keys(memory)
+    state = torch.tanh(model.start(final[1]))
+    # Each hypothesis with a memory of its own.
+    memory, keys, state = (
+        part.repeat_interleave(width, 0) for part in (memory, keys, state)
+    )
+    padding = (source == 0).repeat_interleave(width, 0)
+    tokens = torch.full((rows * width, 1), 2)
+    scores = torch.tensor([0.0] + [-1e9] * (width - 1)).repeat(rows, 1)
+    first = torch.arange(rows)[:, None] * width
+    for _ in range(steps):
+        vector = model.target(tokens[:, -1])
+        state, context = model.step(vector, state, memory, keys, padding)
+        features = torch.tanh(model.readout(torch.cat([state, context], -1)))
+        logits = model.logits(features)
+        if width == 1:
+            tokens = torch.cat([tokens, logits.argmax(-1, keepdim=True)], 1)
+            continue
+        every = torch.log_softmax(logits, -1).view(rows, width, -1)
+        words = every.shape[-1]
+        scores, index = (scores[..., None] + every).view(rows, -1).topk(width)
+        row = (first + index // words).flatten()
+        state = state[row]
+        tokens = torch.cat([tokens[row], (index % words).view(-1, 1)], 1)
+    return tokens
+
+
+def build(case):
+    torch.manual_seed(1)
+    torch.set_num_threads(2)
+    model = Model(case)
+    sources = [torch.tensor(source).long() for source, _, _ in batches(case)]
+    return lambda: [
+        translate(model, source, case["target"], case["beam"]) for source in sources
+    ]
+
+
+serve(build)
