@@ -14,10 +14,11 @@ from recipes.translation.pipeline import Batches
 from recipes.translation.presets import PRESETS
 
 
-def load(data_dir, vocabulary):
-    """Returns the training `Pairs` and their tokenizer."""
+def load(data_dir, vocabulary, count=None):
+    """Returns the training `Pairs`, or the first ones, and their tokenizer."""
     corpus, _ = corpora.find("multi30k-en-de")
     pairs = corpus.load("train", data_dir)
+    pairs = pairs.select(range(count or len(pairs)))
     return pairs, SubwordTokenizer.train(pairs.sources + pairs.targets, vocabulary)
 
 

@@ -2,7 +2,7 @@
 
 Logits are the largest tensor of a training step, and autodiff would read or
 write one of their size some ten times. The gradient is known: it takes the
-softmax, one product and one number a row.
+softmax, a product or two and one number a row.
 """
 
 from keras import ops
@@ -11,8 +11,10 @@ from keras import ops
 def smoothed_crossentropy(ids, logits, smoothing):
     """`(1 - e) * -log p(y) + e * mean over v of -log p(v)`, with a gradient.
 
+    First derivatives only: the gradient is a constant to an outer tape.
+
     Args:
-        ids: `y`, integers `(N,)`.
+        ids: `y`, integers `(N,)`, N at least 1.
         logits: Floats `(N, V)`.
         smoothing: `e`, a number.
 
@@ -27,12 +29,13 @@ def smoothed_crossentropy(ids, logits, smoothing):
         # Or an eager tape of TensorFlow would keep what happens inside.
         logits = ops.stop_gradient(logits)
         probabilities = ops.softmax(logits, axis=-1)
-        # The largest probability is at least 1 / V: its logarithm is finite.
-        log_sum = ops.max(logits, axis=-1) - ops.log(ops.max(probabilities, axis=-1))
+        top = ops.max(logits, axis=-1)
         own = ops.squeeze(ops.take_along_axis(logits, ids, axis=-1), -1)
-        loss = log_sum - (1 - smoothing) * own
+        # From the top, so that large logits cost no digits. The largest
+        # probability is at least 1 / V: its logarithm is finite.
+        loss = (1 - smoothing) * (top - own) - ops.log(ops.max(probabilities, axis=-1))
         if smoothing:
-            loss = loss - smoothing * ops.mean(logits, axis=-1)
+            loss = loss + smoothing * (top - ops.mean(logits, axis=-1))
 
         def gradient(*upstreams, upstream=None):
             # The torch backend passes it by name.

@@ -1,4 +1,4 @@
-"""The search that people write first: memory and history follow the beams."""
+"""The search that people write first: memory tiled, history gathered."""
 
 import os
 

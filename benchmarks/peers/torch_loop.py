@@ -11,7 +11,6 @@ from worker import serve
 
 def build(case):
     torch.manual_seed(1)
-    torch.set_num_threads(2)
     model = Model(case)
     optimizer = torch.optim.Adam(model.parameters())
     lossy = case["policy"] == "mixed_bfloat16"

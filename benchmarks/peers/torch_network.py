@@ -22,8 +22,7 @@ class Model(nn.Module):
         self.logits = nn.Linear(case["readout"], case["vocabulary"])
 
     def forward(self, source, target):
-        memory, final = self.encoder(self.source(source))
-        state, keys = torch.tanh(self.start(final[1])), self.keys(memory)
+        memory, keys, state = self.encode(source)
         padding = source == 0
         outputs = []
         for vector in self.target(target).unbind(1):
@@ -31,6 +30,10 @@ class Model(nn.Module):
             outputs.append(torch.cat([state, context], -1))
         features = torch.tanh(self.readout(torch.stack(outputs, 1)))
         return self.logits(features)
+
+    def encode(self, source):
+        memory, final = self.encoder(self.source(source))
+        return memory, self.keys(memory), torch.tanh(self.start(final[1]))
 
     def step(self, vector, state, memory, keys, padding):
         hidden = torch.tanh(self.query(state)[:, None] + keys)

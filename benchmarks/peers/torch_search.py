@@ -9,9 +9,7 @@ from worker import serve
 @torch.inference_mode()
 def translate(model, source, steps, width):
     rows = len(source)
-    memory, final = model.encoder(model.source(source))
-    keys = model.keys(memory)
-    state = torch.tanh(model.start(final[1]))
+    memory, keys, state = model.encode(source)
     # Each hypothesis with a memory of its own.
     memory, keys, state = (
         part.repeat_interleave(width, 0) for part in (memory, keys, state)
@@ -39,7 +37,6 @@ def translate(model, source, steps, width):
 
 def build(case):
     torch.manual_seed(1)
-    torch.set_num_threads(2)
     model = Model(case)
     sources = [torch.tensor(source).long() for source, _, _ in batches(case)]
     return lambda: [

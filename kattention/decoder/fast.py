@@ -82,7 +82,7 @@ def _recurrence(cell, inputs):
     if dropout is not None:
         inputs = inputs * ops.expand_dims(dropout[:, :depth], 1)
     if not two:
-        # Not slices, whose gradients are as large as the kernel.
+        # Not slices, each of whose gradients is as large as the kernel.
         kernel, context_kernel = ops.split(kernel, [depth], axis=0)
     # Turned round and padded while it is small.
     inputs = round_up(ops.transpose(inputs, (1, 0, 2)), axis=0)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Two trainings of one thread each are done before one of two threads is twice.
-os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import tensorflow as tf
 

@@ -12,8 +12,9 @@ class Batches:
     """Batches of a corpus: `((source, target_in), target_out)`, padded with 0.
 
     Pairs of like length go together, as many as `batch_tokens` holds of the
-    longest. The order is drawn anew for each epoch from the seed and the
-    number of the epoch alone, so that training can go on where it stopped.
+    longest that their bucket takes. The order is drawn anew for each epoch
+    from the seed and the number of the epoch alone, so that training can go on
+    where it stopped.
 
     Args:
         pairs: `Pairs`; of several references the first counts.
@@ -39,11 +40,12 @@ class Batches:
         self._source = tf.concat([source, end], axis=1)
         self._inputs = tf.concat([start, target], axis=1)
         self._outputs = tf.concat([target, end], axis=1)
-        self._buckets = (lengths[chosen] - 1) // BUCKET_WIDTH
-        tops = BUCKET_WIDTH * np.arange(1, self._buckets.max(initial=0) + 2)
-        self._sizes = np.maximum(1, batch_tokens // tops)
-        counts = np.bincount(self._buckets, minlength=len(tops))
-        self.steps = int(np.ceil(counts / self._sizes).sum())
+        buckets = (lengths[chosen] - 1) // BUCKET_WIDTH
+        tops = BUCKET_WIDTH * np.arange(1, buckets.max(initial=0) + 2)
+        sizes = np.maximum(1, batch_tokens // tops)
+        counts = np.bincount(buckets, minlength=len(tops))
+        self.steps = int(np.ceil(counts / sizes).sum())
+        self._buckets, self._sizes = tf.constant(buckets), tf.constant(sizes)
 
     def endless(self, seed, first_epoch=0):
         """All epochs from `first_epoch` on, each in an order of its own."""
@@ -66,7 +68,7 @@ class Batches:
         return self._batch(order)
 
     def _batch(self, order):
-        buckets, sizes = tf.constant(self._buckets), tf.constant(self._sizes)
+        buckets, sizes = self._buckets, self._sizes
         return (
             tf.data.Dataset.from_tensor_slices(order)
             .group_by_window(

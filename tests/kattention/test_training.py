@@ -40,6 +40,16 @@ def test_the_gradient_is_that_of_the_plain_formula(rng, smoothing, scale):
     assert_equal(values_and_gradients(ours, [logits], weights), expected)
 
 
+def test_large_logits_cost_no_digits():
+    # On one of two tokens: the losses are log(1 + exp(-1)) and 1 more.
+    logits = keras.ops.array([[10000.0, 9999.0]])
+    losses = [
+        float(smoothed_crossentropy(keras.ops.array([token]), logits, 0.0)[0])
+        for token in (0, 1)
+    ]
+    np.testing.assert_allclose(losses, [0.3132617, 1.3132617], rtol=1e-6)
+
+
 def test_sample_weights_count(rng):
     logits = rng.normal(size=(2, 3, 5)).astype("float32")
     weighted = TokenCrossentropy()(TRUE, logits, np.array([1.0, 0.0]))
@@ -105,6 +115,12 @@ def test_minutes_stop_the_training():
     assert len(rates) < 40_000
     assert budget.share == 1
     assert budget.spent_steps == 7 + len(rates)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="about JAX")
+def test_a_budget_says_that_jax_is_not_for_it():
+    with pytest.raises(ValueError, match="at each step"):
+        Budget(0.5, steps=20)
 
 
 @not_on_jax
