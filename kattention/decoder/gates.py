@@ -39,7 +39,7 @@ class Gates:
 
 
 def _parts(tensor, states):
-    # Not `split`: XLA on a CPU gets its gradient wrong at some small sizes.
+    # Not `split`: XLA on a CPU gets its gradient wrong in a loop at some sizes.
     units = states[0].shape[-1]
     parts = tensor.shape[-1] // units
     return ops.unstack(ops.reshape(tensor, (-1, parts, units)), axis=1)
