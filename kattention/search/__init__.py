@@ -1,4 +1,4 @@
-"""Search for the best sequence under a step function, in the TensorFlow graph.
+"""Search for sequences under a step function, in the TensorFlow graph.
 
 A step function is anything that is called as
 
@@ -7,10 +7,16 @@ A step function is anything that is called as
 with tokens `(N,)`, logits `(N, V)`, a nested `state` of `N` rows and an
 alignment `(N, S)` or `None`. `N` is always `B * K`, row-major over the batch
 and its `K` hypotheses. The search knows nothing else of the model.
+
+`beam` looks for the best sequences, `greedy` takes the best token at each
+step, `sample` draws one, and `force` follows a sequence that is given.
 """
 
 from kattention.search.beam import beam
+from kattention.search.force import force
 from kattention.search.greedy import greedy
+from kattention.search.penalties import PerToken
 from kattention.search.result import Result
+from kattention.search.sample import sample
 
-__all__ = ["Result", "beam", "greedy"]
+__all__ = ["PerToken", "Result", "beam", "force", "greedy", "sample"]

@@ -4,37 +4,32 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from kattention.search.advance import Ranking, advance
+from kattention.search.candidates import Rules, candidates
+from kattention.search.finished import Finished
+from kattention.search.penalties import coverage_score
 from kattention.search.result import (
-    EMPTY,
     IMPOSSIBLE,
     Result,
     Stepper,
+    each_row,
     history,
-    limit_of,
-    normalize,
+    loose,
     open_state,
 )
+from kattention.search.trace import trace
 
 
-class _Finished(NamedTuple):
-    """The best K finished hypotheses of each row, all `(B, K)`.
+class _Hypotheses(NamedTuple):
+    """What the live hypotheses carry, each part of `B * K` rows.
 
-    `token` is the last one, `parent` the live hypothesis that it continued:
-    with `length` enough to trace the rest.
+    `coverage` is what each has read of each source position, `past` what it
+    has produced; both are `()` where no rule asks for them.
     """
 
-    score: tf.Tensor
-    length: tf.Tensor
-    token: tf.Tensor
-    parent: tf.Tensor
-
-
-class _History(NamedTuple):
-    """What each step wrote: `(B, K)`, `(B, K)` and `(B, K, S)`."""
-
-    tokens: tf.TensorArray
-    parents: tf.TensorArray
-    alignments: tf.TensorArray
+    state: object
+    coverage: tf.Tensor | tuple
+    past: tf.Tensor | tuple
 
 
 def beam(
@@ -46,6 +41,13 @@ def beam(
     max_length=80,
     length_penalty=1.0,
     forbid=(),
+    min_length=1,
+    no_repeat_ngram=0,
+    prefix=None,
+    coverage_penalty=0.0,
+    source_mask=None,
+    groups=1,
+    diversity=0.5,
 ):
     """Finds the K best sequences that it meets with K live hypotheses a row.
 
@@ -56,8 +58,10 @@ def beam(
     ones enter the list as they are. The score of a hypothesis is
 
         sum of log p(token) / ((5 + length) / 6) ** length_penalty
+            + coverage_penalty * sum of log(min(read, 1))
 
-    over its tokens, the end token included.
+    over its tokens, the end token included, and over the source positions, of
+    each of which all its tokens together have `read` so much.
 
     Args:
         step: `(tokens (N,), state) -> (logits (N, V), state, alignment)`, the
@@ -70,15 +74,32 @@ def beam(
         end: Id of the token that ends a sequence.
         beam_width: `K`.
         max_length: Most tokens of a sequence: an integer, or integers `(B,)`.
-        length_penalty: Exponent of the score's divisor. 0: the plain sum.
+        length_penalty: Exponent of the score's divisor, 0: the plain sum. Or
+            a `PerToken`, which divides by the length itself.
         forbid: Ids that are never produced.
+        min_length: Least tokens of a sequence, the end token included: an
+            integer, or integers `(B,)`.
+        no_repeat_ngram: Size of the n-grams that no sequence produces twice.
+            0: all may repeat.
+        prefix: Integers `(B, P)`, 0 after each: the tokens that every
+            sequence of a row begins with, against all other rules. Their
+            log-probabilities count.
+        coverage_penalty: What it costs to leave source positions unread. Live
+            hypotheses are ranked without it.
+        source_mask: Booleans `(B, S)`: the positions to be read, with
+            `coverage_penalty`.
+        groups: Groups of `K / groups` hypotheses, each of which searches on
+            its own and avoids the tokens of those before it.
+        diversity: What a token costs a hypothesis, in log-probability, for
+            each hypothesis of earlier groups that takes it in the same step.
+            It chooses; scores do not hold it.
 
     Returns:
         A `Result`.
 
     Raises:
-        ValueError: `state` holds no tensor, or `beam_width` or `max_length`
-            is below 1.
+        ValueError: `state` holds no tensor, a number is out of its range, or
+            coverage is asked for without a mask or an alignment.
 
     Example:
 
@@ -90,153 +111,135 @@ def beam(
     [[[1, 3, 0], [1, 1, 3]]]
 
     Source: Wu et al., "Google's Neural Machine Translation System" (2016),
-    section 7.
+    section 7; groups: Vijayakumar et al., "Diverse Beam Search" (2016),
+    section 4.
     """
-    if beam_width < 1:
-        raise ValueError(f"beam_width must be at least 1, got {beam_width}")
-    state, rows, loose = open_state(state)
-    limit = limit_of(max_length, rows)
-    step = Stepper(step, forbid)
-    state = tf.nest.map_structure(lambda x: tf.repeat(x, beam_width, axis=0), state)
-    shape = [rows, beam_width]
-    # All hypotheses of a row begin alike: one must do for the first step.
-    live = tf.tile([[0.0] + [IMPOSSIBLE] * (beam_width - 1)], [rows, 1])
-    nothing = tf.zeros(shape, tf.int32)
-    finished = _Finished(tf.fill(shape, EMPTY), nothing, nothing, nothing)
-    pair = [None, beam_width]
-    written = _History(
-        history(tf.int32, *pair),
-        history(tf.int32, *pair),
-        history(tf.float32, *pair, None),
-    )
+    _check(beam_width, no_repeat_ngram, coverage_penalty, source_mask, groups)
+    state, rows = open_state(state)
 
-    def body(time, token, state, live, finished, written):
-        scores, state, alignment = step(token, state)
-        live, token, parent, finished = _advance(
-            scores, time, live, finished, end, limit, length_penalty
+    def spread(x):
+        return tf.repeat(x, beam_width, axis=0)
+
+    limit = each_row("max_length", max_length, rows, least=1)
+    ranking = Ranking(end, limit, length_penalty, groups, diversity)
+    rules = _rules(end, forbid, min_length, no_repeat_ngram, prefix, rows, spread)
+    step = Stepper(step)
+    carried = _Hypotheses(
+        tf.nest.map_structure(spread, state),
+        spread(tf.zeros_like(source_mask, tf.float32)) if coverage_penalty else (),
+        _empty_past(rows * beam_width, limit, no_repeat_ngram),
+    )
+    shape = [rows, beam_width]
+
+    def body(time, token, carried, live, finished, written):
+        logits, state, alignment = step(token, carried.state)
+        carried, bonus = carried._replace(state=state), None
+        if coverage_penalty:
+            _check_aligned(step.aligned)
+            carried = carried._replace(coverage=carried.coverage + alignment)
+            read = tf.reshape(carried.coverage, [*shape, tf.shape(alignment)[1]])
+            bonus = coverage_penalty * coverage_score(read, source_mask)
+        # Earlier groups make so many of the best candidates dear.
+        count = 2 * beam_width // groups + (beam_width if groups > 1 else 0)
+        scores, tokens = candidates(logits, count, rules, time, carried.past)
+        several = [*shape, scores.shape[1]]
+        live, token, parent, finished = advance(
+            tf.reshape(scores, several),
+            tf.reshape(tokens, several),
+            *(bonus, time, live, finished, ranking),
         )
         source = tf.shape(alignment)[-1]
-        written = _History(
-            written.tokens.write(time, token),
-            written.parents.write(time, parent),
-            written.alignments.write(time, tf.reshape(alignment, [*shape, source])),
+        written = (
+            written[0].write(time, token),
+            written[1].write(time, parent),
+            written[2].write(time, tf.reshape(alignment, [*shape, source])),
         )
-        row_of = tf.reshape(tf.range(rows)[:, None] * beam_width + parent, [-1])
-        state = tf.nest.map_structure(lambda x: tf.gather(x, row_of), state)
-        return time + 1, tf.reshape(token, [-1]), state, live, finished, written
+        chosen = tf.reshape(tf.range(rows)[:, None] * beam_width + parent, [-1])
+        carried = tf.nest.map_structure(lambda x: tf.gather(x, chosen), carried)
+        token = tf.reshape(token, [-1])
+        if no_repeat_ngram:
+            here = tf.range(tf.shape(carried.past)[1]) == time
+            past = tf.where(here, token[:, None], carried.past)
+            carried = carried._replace(past=past)
+        return time + 1, token, carried, live, finished, written
 
-    pair = tf.TensorShape(pair)
+    pair = tf.TensorShape([None, beam_width])
     anything = tf.TensorShape(None)
     *_, finished, written = tf.while_loop(
         # A batch of no rows makes one step too: nothing could be stacked else.
-        lambda time, token, state, live, *_: (
+        lambda time, token, carried, live, *_: (
             (time == 0) | tf.reduce_any(live > IMPOSSIBLE)
         ),
         body,
         (
             tf.constant(0),
             tf.fill([rows * beam_width], start),
-            state,
-            live,
-            finished,
-            written,
+            carried,
+            _first_live(rows, beam_width, groups),
+            Finished.none(rows, beam_width),
+            (
+                history(tf.int32, None, beam_width),
+                history(tf.int32, None, beam_width),
+                history(tf.float32, None, beam_width, None),
+            ),
         ),
         shape_invariants=(
-            *(tf.TensorShape([]), tf.TensorShape([None]), loose, pair),
-            *(_Finished(*[pair] * 4), _History(*[anything] * 3)),
+            *(tf.TensorShape([]), tf.TensorShape([None]), loose(carried), pair),
+            *(Finished(*[pair] * 4), (anything, anything, anything)),
         ),
     )
-    tokens, alignments = _trace(finished, written)
+    if groups > 1:
+        finished = finished.best(beam_width)
+    tokens, alignments = trace(finished, *(part.stack() for part in written))
     return Result(
         tokens, finished.length, finished.score, alignments if step.aligned else None
     )
 
 
-def _advance(scores, time, live, finished, end, limit, length_penalty):
-    """Chooses the continuations of one step.
-
-    Args:
-        scores: Log-probabilities of the next tokens, `(B * K, V)`.
-        time: Number of the step, from 0.
-        live: Log-probabilities of the live hypotheses, `(B, K)`.
-        finished: The `_Finished` so far.
-        end: Id of the end token.
-        limit: Most tokens of each row, `(B,)`.
-        length_penalty: See `beam`.
-
-    Returns:
-        `(live, token, parent, finished)` after the step. A row that is done
-        has only impossible live hypotheses.
-    """
-    rows, width = tf.shape(live)[0], live.shape[1]
-    vocabulary = tf.shape(scores)[-1]
-    scores = live[..., None] + tf.reshape(scores, [rows, width, vocabulary])
-    # At most one end token a hypothesis: 2K hold K that go on.
-    scores, index = tf.math.top_k(
-        tf.reshape(scores, [rows, width * vocabulary]), 2 * width
-    )
-    parent, token = index // vocabulary, index % vocabulary
-
-    is_end = token == end
-    possible = scores > IMPOSSIBLE
-    goes_on = possible & ~is_end
-    first = tf.range(2 * width) < width
-    finishes = possible & is_end & first
-    at_limit = (time + 1 >= limit)[:, None]
-    stays = goes_on & (tf.cumsum(tf.cast(goes_on, tf.int32), axis=1) <= width)
-    finishes = finishes | (at_limit & stays)
-    finished = _merge(
-        finished,
-        _Finished(
-            tf.where(finishes, normalize(scores, time + 1, length_penalty), EMPTY),
-            tf.where(finishes, time + 1, 0),
-            token,
-            parent,
-        ),
-    )
-
-    live, chosen = tf.math.top_k(tf.where(goes_on, scores, IMPOSSIBLE), width)
-    token = tf.gather(token, chosen, batch_dims=1)
-    parent = tf.gather(parent, chosen, batch_dims=1)
-    # The sum can only fall, so a hypothesis is worth most at once or, where
-    # the divisor grows, at its longest.
-    hope = tf.maximum(
-        normalize(live[:, :1], time + 2, length_penalty),
-        normalize(live[:, :1], limit[:, None], length_penalty),
-    )
-    done = at_limit | (hope <= finished.score[:, -1:])
-    return tf.where(done, IMPOSSIBLE, live), token, parent, finished
+def _rules(end, forbid, min_length, no_repeat_ngram, prefix, rows, spread):
+    if isinstance(min_length, int) and min_length == 1:
+        min_length = None  # every sequence has one token
+    else:
+        min_length = spread(each_row("min_length", min_length, rows, least=1))
+    if prefix is not None:
+        prefix = tf.cast(prefix, tf.int32)
+        if prefix.shape.rank != 2:
+            raise ValueError(f"prefix must be (B, P), got shape {prefix.shape}")
+        # A prefix of no columns has no first token to look at.
+        prefix = spread(tf.pad(prefix, [[0, 0], [0, 1]]))
+    return Rules(end, tuple(forbid), min_length, no_repeat_ngram, prefix)
 
 
-def _merge(old, new):
-    """Keeps the best of both, `(B, K)`; the older one where scores are equal."""
-    both = _Finished(*(tf.concat(pair, axis=1) for pair in zip(old, new, strict=True)))
-    score, chosen = tf.math.top_k(both.score, old.score.shape[1])
-    rest = (tf.gather(part, chosen, batch_dims=1) for part in both[1:])
-    return _Finished(score, *rest)
+def _first_live(rows, beam_width, groups):
+    """All hypotheses of a group begin alike: one must do for the first step."""
+    width = beam_width // groups
+    return tf.tile([[0.0] + [IMPOSSIBLE] * (width - 1)], [rows, groups])
 
 
-def _trace(finished, written):
-    """Follows the parents back from the end of every finished hypothesis."""
-    tokens, parents = written.tokens.stack(), written.parents.stack()  # (T, B, K)
-    times = tf.range(tf.shape(tokens)[0])
+def _empty_past(rows, limit, no_repeat_ngram):
+    if not no_repeat_ngram:
+        return ()
+    longest = tf.reduce_max(tf.concat([limit, [no_repeat_ngram]], axis=0))
+    return tf.zeros([rows, longest], tf.int32)
 
-    def back(later, now):
-        pointer, _ = later
-        time, tokens, parents = now
-        last = time == finished.length - 1
-        token = tf.where(last, finished.token, tf.gather(tokens, pointer, batch_dims=1))
-        pointer = tf.where(
-            last, finished.parent, tf.gather(parents, pointer, batch_dims=1)
+
+def _check(beam_width, no_repeat_ngram, coverage_penalty, source_mask, groups):
+    if beam_width < 1:
+        raise ValueError(f"beam_width must be at least 1, got {beam_width}")
+    if no_repeat_ngram < 0:
+        raise ValueError(f"no_repeat_ngram must be at least 0, got {no_repeat_ngram}")
+    if coverage_penalty < 0:
+        raise ValueError(f"coverage_penalty must be at least 0, got {coverage_penalty}")
+    if coverage_penalty and source_mask is None:
+        raise ValueError("coverage_penalty needs source_mask, got None")
+    if groups < 1 or beam_width % groups:
+        raise ValueError(
+            f"groups must divide the beam_width {beam_width}, got {groups}"
         )
-        return pointer, token
 
-    nothing = tf.zeros_like(finished.token)
-    pointers, tokens = tf.scan(
-        back, (times, tokens, parents), (nothing, nothing), reverse=True
-    )
-    inside = times[:, None, None] < finished.length  # (T, B, K)
-    tokens = tf.where(inside, tokens, 0)
-    alignments = tf.gather(written.alignments.stack(), pointers, batch_dims=2)
-    alignments = tf.where(inside[..., None], alignments, 0.0)
-    return tf.transpose(tokens, [1, 2, 0]), tf.transpose(alignments, [1, 2, 0, 3])
+
+def _check_aligned(aligned):
+    if not aligned:
+        raise ValueError(
+            "coverage_penalty needs a step that returns an alignment, got None"
+        )

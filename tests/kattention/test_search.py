@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 
 from kattention.search import beam, greedy
 from tests.conftest import make_seq2seq
+from tests.kattention.plain_search import (
+    END,
+    START,
+    all_sequences,
+    log_softmax,
+    plain_beam,
+    wu,
+)
 
 EMPTY = np.finfo("float32").min
-START, END = 2, 3
 
 
 def table_step(logits):
@@ -21,32 +28,6 @@ def table_step(logits):
         state,
         tf.one_hot(tokens, 7),
     )
-
-
-def log_softmax(logits):
-    logits = np.asarray(logits, "float64")
-    top = logits.max(-1, keepdims=True)
-    return logits - top - np.log(np.exp(logits - top).sum(-1, keepdims=True))
-
-
-def all_sequences(logits, max_length, penalty, forbid=()):
-    """Every sequence and its score, best first: the exhaustive search."""
-    scores = log_softmax(logits)
-    size = len(scores)
-    found = []
-    going_on = [t for t in range(size) if t != END and t not in forbid]
-    for length in range(1, max_length + 1):
-        for prefix in itertools.product(going_on, repeat=length - 1):
-            for last in range(size):
-                if last in forbid or (last != END and length < max_length):
-                    continue
-                tokens = [*prefix, last]
-                total = sum(
-                    scores[a, b]
-                    for a, b in zip([START, *tokens[:-1]], tokens, strict=True)
-                )
-                found.append((total / ((5 + length) / 6) ** penalty, tokens))
-    return sorted(found, reverse=True)
 
 
 def tables(size=4):
@@ -68,7 +49,7 @@ def hypotheses(result, row=0):
 
 @given(tables(), st.integers(1, 4), st.sampled_from([0.0, 0.6, 1.0, 2.0]))
 def test_a_wide_enough_beam_finds_the_true_n_best(logits, max_length, penalty):
-    expected = all_sequences(logits, max_length, penalty)
+    expected = all_sequences(logits, max_length, lambda n: wu(n, penalty))
     width = len(expected)
     result = beam(
         table_step(logits),
@@ -85,6 +66,33 @@ def test_a_wide_enough_beam_finds_the_true_n_best(logits, max_length, penalty):
     assert len({tuple(tokens) for tokens in found}) == width
     for tokens, score in zip(found, result.scores[0].numpy(), strict=True):
         assert abs(exact[tuple(tokens)] - score) < 1e-5
+
+
+@given(
+    st.integers(0, 9999),
+    st.sampled_from([(1, 1), (2, 1), (3, 1), (2, 2), (4, 2), (6, 3)]),
+    st.integers(1, 6),
+    st.sampled_from([0.0, 0.6, 1.0]),
+)
+def test_a_narrow_beam_is_the_one_of_the_definition(seed, size, max_length, penalty):
+    width, groups = size
+    # Far apart: no two sums are equal but for rounding.
+    logits = 3 * np.random.default_rng(seed).normal(size=(6, 6))
+    expected = plain_beam(logits, width, max_length, penalty, groups, 0.7)
+    result = beam(
+        table_step(logits),
+        tf.zeros([1, 1]),
+        beam_width=width,
+        max_length=max_length,
+        length_penalty=penalty,
+        groups=groups,
+        diversity=0.7,
+    )
+    # Groups may find the same hypothesis: then rounding orders the two.
+    np.testing.assert_allclose(
+        result.scores[0, : len(expected)], [score for score, _ in expected], atol=1e-5
+    )
+    assert sorted(hypotheses(result)) == sorted(tokens for _, tokens in expected)
 
 
 @given(tables(5), st.integers(1, 6))

@@ -1,0 +1,50 @@
+"""Forced decoding: what a model makes of a sequence that is given."""
+
+import tensorflow as tf
+
+from kattention.search.result import open_state
+from kattention.search.walk import walk
+
+
+def force(step, state, tokens, start=2, length_penalty=0.0):
+    """Follows given sequences and scores them.
+
+    Args:
+        step: `(tokens (B,), state) -> (logits (B, V), state, alignment)`, the
+            alignment `(B, S)` or `None`.
+        state: Nested tensors of `B` rows: the state before the first step.
+        tokens: Integers `(B, T)`, the end token included, 0 after it.
+        start: Id of the token before the first.
+        length_penalty: As in `beam`. 0: the plain log-probability.
+
+    Returns:
+        A `Result` with `K = 1`: `tokens` again, the log-probability that the
+        model gives them, and what it read. A sequence that the model holds
+        for impossible, and one without tokens, leaves an empty slot.
+
+    Raises:
+        ValueError: `state` holds no tensor, or `tokens` is not `(B, T)`.
+
+    Example:
+
+    >>> table = tf.math.log([[.1, .6, .1, .2], [.1, .2, .1, .6],
+    ...                      [.1, .7, .1, .1], [.1, .2, .3, .4]])
+    >>> step = lambda tokens, state: (tf.gather(table, tokens), state, None)
+    >>> result = force(step, tf.zeros([1, 1]), [[1, 3]])
+    >>> round(float(tf.exp(result.scores)[0, 0]), 4)
+    0.42
+    """
+    state, rows = open_state(state)
+    tokens = tf.cast(tokens, tf.int32)
+    if tokens.shape.rank != 2:
+        raise ValueError(f"tokens must be integers (B, T), got shape {tokens.shape}")
+    lengths = tf.reduce_sum(tf.cast(tokens != 0, tf.int32), axis=1)
+    # The loop makes one step even where there is nothing to follow.
+    tokens = tf.pad(tokens, [[0, 0], [0, 1]])
+
+    def choose(time, logits):
+        token = tokens[:, time]
+        scores = tf.nn.log_softmax(logits)
+        return token, tf.gather(scores, token, batch_dims=1)
+
+    return walk(step, state, rows, choose, start, None, lengths, length_penalty)

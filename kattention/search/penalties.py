@@ -1,0 +1,47 @@
+"""What a hypothesis is worth: its log-probability, its length, its coverage."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class PerToken:
+    """Divides a score by `length ** alpha`: plain length normalisation.
+
+    Given as `length_penalty` in place of a number, which stands for the
+    divisor of Wu et al.
+
+    Args:
+        alpha: The exponent. 1 gives the mean log-probability of a token.
+    """
+
+    alpha: float = 1.0
+
+    def __call__(self, length):
+        return length**self.alpha
+
+
+def normalize(log_probability, length, length_penalty):
+    """Divides by `((5 + length) / 6) ** length_penalty`, or by a `PerToken`.
+
+    Source: Wu et al. (2016), section 7.
+    """
+    length = tf.cast(length, tf.float32)
+    if callable(length_penalty):
+        return log_probability / length_penalty(length)
+    return log_probability / ((5.0 + length) / 6.0) ** length_penalty
+
+
+def coverage_score(coverage, mask):
+    """The sum over the source of `log(min(coverage, 1))`: 0 if all was read.
+
+    Args:
+        coverage: What each hypothesis read of each position, `(B, K, S)`.
+        mask: Booleans `(B, S)`: the positions that count.
+
+    Source: Wu et al. (2016), section 7.
+    """
+    # The floor keeps a position that was never read finite.
+    read = tf.math.log(tf.clip_by_value(coverage, 1e-9, 1.0))
+    return tf.reduce_sum(tf.where(mask[:, None], read, 0.0), axis=-1)

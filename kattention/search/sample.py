@@ -1,0 +1,157 @@
+"""Sampling: sequences drawn from the model, the same ones for the same seed."""
+
+import tensorflow as tf
+
+from kattention.search.result import IMPOSSIBLE, Result, each_row, open_state
+from kattention.search.walk import walk
+
+
+def sample(
+    step,
+    state,
+    seed,
+    num_samples=1,
+    temperature=1.0,
+    top_k=0,
+    top_p=1.0,
+    start=2,
+    end=3,
+    max_length=80,
+    length_penalty=1.0,
+    forbid=(),
+):
+    """Draws sequences from the model.
+
+    Each token is drawn from
+
+        softmax(logits / temperature)
+
+    over the `top_k` most probable tokens and, of these, the fewest that hold
+    a mass of `top_p`. A draw depends on nothing but the seed of its row, its
+    number among the samples, and the step: not on the batch, the process or
+    the device.
+
+    Args:
+        step: `(tokens (N,), state) -> (logits (N, V), state, alignment)`, the
+            alignment `(N, S)` or `None`, with `N = B * num_samples`.
+        state: Nested tensors of `B` rows: the state before the first step.
+        seed: An integer, or integers `(B,)`, one a row. Row `i` of a single
+            seed draws as one row with the seed `seed + i * 2**32` does.
+        num_samples: Sequences drawn for each row, `K`.
+        temperature: Below 1 sharper, above 1 flatter: a number, or floats
+            `(B,)`.
+        top_k: Draw from so many tokens only. 0: from all.
+        top_p: Draw from the most probable tokens that together have this
+            probability: a number, or floats `(B,)`.
+        start: Id of the token before the first.
+        end: Id of the token that ends a sequence.
+        max_length: Most tokens of a sequence: an integer, or integers `(B,)`.
+        length_penalty: As in `beam`.
+        forbid: Ids that are never produced.
+
+    Returns:
+        A `Result` with `K = num_samples`, in the order drawn. The scores are
+        the model's own: temperature, `top_k`, `top_p` and `forbid` do not
+        change them.
+
+    Raises:
+        ValueError: `state` holds no tensor, or a number is out of its range.
+
+    Example:
+
+    >>> table = tf.math.log([[.1, .6, .1, .2], [.1, .2, .1, .6],
+    ...                      [.1, .7, .1, .1], [.1, .2, .3, .4]])
+    >>> step = lambda tokens, state: (tf.gather(table, tokens), state, None)
+    >>> result = sample(step, tf.zeros([1, 1]), seed=1, num_samples=3, top_k=1)
+    >>> result.tokens.numpy().tolist()
+    [[[1, 3], [1, 3], [1, 3]]]
+
+    Source: Holtzman et al., "The Curious Case of Neural Text Degeneration"
+    (2020), section 3.
+    """
+    _check(num_samples, temperature, top_k, top_p)
+    state, rows = open_state(state)
+
+    def spread(x):
+        return tf.repeat(x, num_samples, axis=0)
+
+    limit = each_row("max_length", max_length, rows, least=1)
+    steps = tf.reduce_max(tf.concat([limit, [1]], axis=0))
+    uniform = _uniform(seed, rows, num_samples, steps)
+    truncates = tf.is_tensor(top_p) or top_p < 1
+    temperature, top_p = (
+        spread(tf.broadcast_to(tf.cast(x, tf.float32), [rows]))
+        for x in (temperature, top_p)
+    )
+    def choose(time, logits):
+        scaled = _without(logits, forbid) / temperature[:, None]
+        if top_k or truncates:
+            scaled, ids = tf.math.top_k(scaled, top_k or logits.shape[-1])
+        token = _draw(scaled, uniform[:, time], top_p)
+        if top_k or truncates:
+            token = tf.gather(ids, token, batch_dims=1)
+        scores = _without(tf.nn.log_softmax(logits), forbid)
+        return token, tf.gather(scores, token, batch_dims=1)
+
+    result = walk(
+        step,
+        tf.nest.map_structure(spread, state),
+        rows * num_samples,
+        choose,
+        *(start, end, spread(limit), length_penalty),
+    )
+
+    def regroup(x):
+        shape = tf.concat([[rows, num_samples], tf.shape(x)[2:]], axis=0)
+        return tf.reshape(x, shape)
+
+    return Result(*(None if x is None else regroup(x) for x in result))
+
+
+def _check(num_samples, temperature, top_k, top_p):
+    if num_samples < 1:
+        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+    if not tf.is_tensor(temperature) and not temperature > 0:
+        raise ValueError(
+            f"temperature must be above 0, got {temperature}: greedy() takes the "
+            "most probable token"
+        )
+    if top_k < 0:
+        raise ValueError(f"top_k must be at least 0, got {top_k}")
+    if not tf.is_tensor(top_p) and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+
+
+def _uniform(seed, rows, num_samples, steps):
+    """Draws all the numbers in [0, 1) that a search needs: `(B * K, steps)`."""
+    seed = tf.cast(seed, tf.int64)
+    if seed.shape.rank == 0:
+        seed += tf.range(tf.cast(rows, tf.int64)) * 2**32
+    sample = tf.tile(tf.range(num_samples, dtype=tf.int64), [rows])
+    pairs = tf.stack([tf.repeat(seed, num_samples), sample], axis=1)
+    drawn = tf.map_fn(
+        # More steps, for the sake of another row, begin with the same numbers.
+        lambda pair: tf.random.stateless_uniform([steps], pair, alg="philox"),
+        tf.pad(pairs, [[0, 1], [0, 0]]),  # it does not map over no rows
+        fn_output_signature=tf.TensorSpec([None]),
+    )
+    return drawn[:-1]
+
+
+def _without(logits, forbid):
+    if not forbid:
+        return logits
+    ids = tf.range(tf.shape(logits)[-1])
+    forbidden = tf.reduce_any(ids[:, None] == list(forbid), axis=1)
+    return tf.where(forbidden, IMPOSSIBLE, logits)
+
+
+def _draw(logits, uniform, top_p):
+    """Draws a column of each row by inverting the cumulative distribution."""
+    mass = tf.nn.softmax(logits)
+    mass = tf.where(
+        tf.cumsum(mass, axis=-1, exclusive=True) < top_p[:, None], mass, 0.0
+    )
+    reached = tf.cumsum(mass, axis=-1)
+    aim = uniform[:, None] * reached[:, -1:]
+    return tf.reduce_sum(tf.cast(reached <= aim, tf.int32), axis=-1)
