@@ -6,12 +6,14 @@ from kattention import training
 from kattention._version import __version__
 from kattention.attention import BahdanauAttention, FixedContext
 from kattention.decoder import AttentionDecoder, AttentionRNN
+from kattention.ensemble import Ensemble
 from kattention.seq2seq import Seq2Seq
 
 __all__ = [
     "AttentionDecoder",
     "AttentionRNN",
     "BahdanauAttention",
+    "Ensemble",
     "FixedContext",
     "Seq2Seq",
     "__version__",

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -10,6 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from kattention import serving
+from kattention.copying import copy_words
+from kattention.ensemble import Ensemble
+from kattention.serving.pipeline import Hypotheses
 from kattention.text import SubwordTokenizer
 
 MODEL, SOURCE, TARGET = "model.keras", "source.model", "target.model"
@@ -54,12 +57,33 @@ class Translator:
         self.model = model
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
+        self._pipeline = serving.Pipeline(model, source_tokenizer, target_tokenizer)
         self._graphs = {}
 
     @classmethod
-    def load(cls, path):
-        """Loads what `save`, or a recipe's `train`, wrote to a folder."""
-        path = Path(path)
+    def load(cls, path, *others):
+        """Loads what `save`, or a recipe's `train`, wrote to a folder.
+
+        Args:
+            path: The folder.
+            *others: Further folders, with the same tokenizers: their models
+                become one `Ensemble`.
+        """
+        if not others:
+            return cls._load(Path(path))
+        members = [cls._load(Path(folder)) for folder in (path, *others)]
+        first = members[0]
+        for folder, member in zip(others, members[1:], strict=True):
+            if member._tokenizers() != first._tokenizers():
+                raise ValueError(
+                    f"{folder} must have the tokenizers of {path} to be in one "
+                    "ensemble with it, got others"
+                )
+        model = Ensemble([member.model for member in members])
+        return cls(model, first.source_tokenizer, first.target_tokenizer)
+
+    @classmethod
+    def _load(cls, path):
         missing = [
             name for name in (MODEL, SOURCE, TARGET) if not (path / name).is_file()
         ]
@@ -81,6 +105,9 @@ class Translator:
         target = SubwordTokenizer.load(path / TARGET)
         return cls(model, source, source if source.model == target.model else target)
 
+    def _tokenizers(self):
+        return self.source_tokenizer.model, self.target_tokenizer.model
+
     def save(self, path):
         """Writes model and tokenizers to a folder, each file whole or not at all."""
         path = Path(path)
@@ -91,14 +118,12 @@ class Translator:
             path / MODEL, lambda file: self.model.save(file, include_optimizer=False)
         )
 
-    def translate(self, texts, beam_width=5, length_penalty=1.0, batch_size=64):
+    def translate(self, texts, **options):
         """Translates strings.
 
         Args:
             texts: Strings.
-            beam_width: Hypotheses kept while searching.
-            length_penalty: As in `kattention.search.beam`.
-            batch_size: Strings translated at a time; it changes no result.
+            **options: See `nbest`.
 
         Returns:
             A list of one `Translation` a string, in their order.
@@ -106,63 +131,193 @@ class Translator:
         Raises:
             ValueError: `texts` is one string, or holds something else.
         """
-        if isinstance(texts, (str, bytes)):
-            raise ValueError("texts must be a list of strings, got one string")
-        texts = list(texts)
-        for text in texts:
-            if not isinstance(text, str):
-                raise ValueError(f"texts must be strings, got {text!r}")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        search = self._graph(beam_width, length_penalty)
-        # Sentences of like length together: little padding.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        results = [None] * len(texts)
-        for first in range(0, len(order), batch_size):
-            chosen = order[first : first + batch_size]
-            found = search(tf.constant([texts[i] for i in chosen]))
-            for row, i in enumerate(chosen):
-                results[i] = _translation(found, row)
-        return results
+        return [best for best, *_ in self.nbest(texts, **options)]
 
-    def export(self, path, beam_width=5, length_penalty=1.0, example=""):
-        """Writes the next version of a SavedModel: see `kattention.serving.export`."""
+    def nbest(self, texts, prefixes=None, copy=(), batch_size=64, **options):
+        """Translates strings, and keeps all that the search found.
+
+        Args:
+            texts: Strings.
+            prefixes: Strings, one a text, that its translations begin with.
+            copy: Strings that stand in translations for a word of the source,
+                as `"<name>"`: each is replaced by the word that it read most.
+                With `"<unk>"` the model may produce the unknown token too.
+            batch_size: Strings translated at a time; it changes no result.
+            **options: The fields of `kattention.serving.BeamOptions`:
+                `beam_width`, `length_penalty`, `coverage_penalty`,
+                `min_length`, `max_length`, `max_ratio`, `no_repeat_ngram`,
+                `groups` and `diversity`.
+
+        Returns:
+            A list of one list a string: up to `beam_width` `Translation`s,
+            best first.
+
+        Raises:
+            ValueError: `texts` is one string or holds something else, there
+                are not as many prefixes, or a model without attention shall
+                copy.
+        """
+        if copy:
+            options["allow_unknown"] = "<unk>" in copy
+        options = serving.BeamOptions(**options)
+        texts = _strings("texts", texts)
+        columns = [texts]
+        if prefixes is not None:
+            columns.append(_strings("prefixes", prefixes, len(texts)))
+        text = tf.TensorSpec([None], tf.string)
+        search = self._graph(
+            ("beam", options, len(columns)),
+            lambda strings, *prefixes: self._pipeline.beam(strings, options, *prefixes),
+            [text] * len(columns),
+        )
+        found = _in_batches(search, columns, batch_size)
+        if copy:
+            found = [
+                [_with_copies(text, one, copy) for one in own]
+                for text, own in zip(texts, found, strict=True)
+            ]
+        return found
+
+    def sample(
+        self,
+        texts,
+        seed,
+        num_samples=1,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        batch_size=64,
+    ):
+        """Draws translations of strings.
+
+        Args:
+            texts: Strings.
+            seed: An integer. The text at position `i` is drawn as one text
+                with the seed `seed + i * 2**32` would be.
+            num_samples: Translations drawn of each text.
+            temperature: As in `kattention.search.sample`, and so are `top_k`
+                and `top_p`.
+            top_k: The same.
+            top_p: The same.
+            batch_size: Strings translated at a time; it changes no result.
+
+        Returns:
+            A list of one list a string: `num_samples` `Translation`s in the
+            order drawn.
+        """
+        texts = _strings("texts", texts)
+        seeds = [seed + i * 2**32 for i in range(len(texts))]
+        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        search = self._graph(
+            ("sample", num_samples, *options.values()),
+            lambda strings, seeds: self._pipeline.sample(
+                strings, seeds, num_samples, **options
+            ),
+            [tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int64)],
+        )
+        return _in_batches(search, [texts, seeds], batch_size)
+
+    def score(self, sources, targets, batch_size=64):
+        """Says how probable given translations are, and what they read.
+
+        Args:
+            sources: Strings.
+            targets: Strings, a translation of each.
+            batch_size: Pairs scored at a time; it changes no result.
+
+        Returns:
+            A list of one `Translation` a pair, whose `score` is the sum of the
+            log-probabilities of its tokens, the end token included.
+        """
+        sources = _strings("sources", sources)
+        targets = _strings("targets", targets, len(sources))
+        text = tf.TensorSpec([None], tf.string)
+        search = self._graph(("force",), self._pipeline.force, [text, text])
+        found = _in_batches(search, [sources, targets], batch_size)
+        # The target as it was given: a tokenizer may spell it otherwise.
+        return [
+            replace(one, text=target)
+            for [one], target in zip(found, targets, strict=True)
+        ]
+
+    def export(self, path, example="", **options):
+        """Writes the next version of a SavedModel: see `kattention.serving.export`.
+
+        Args:
+            path: The model's folder.
+            example: A string that the new version must translate.
+            **options: The fields of `kattention.serving.BeamOptions`.
+
+        Returns:
+            The path of the version.
+        """
         return serving.export(
             path,
             self.model,
             self.source_tokenizer,
             self.target_tokenizer,
-            beam_width,
-            length_penalty,
+            serving.BeamOptions(**options),
             example,
         )
 
-    def _graph(self, beam_width, length_penalty):
-        key = (beam_width, length_penalty)
+    def _graph(self, key, function, specs):
         if key not in self._graphs:
-
-            @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-            def search(strings):
-                return serving.search_strings(
-                    strings,
-                    self.model,
-                    self.source_tokenizer,
-                    self.target_tokenizer,
-                    *key,
-                )
-
-            self._graphs[key] = search
+            self._graphs[key] = tf.function(function, input_signature=specs)
         return self._graphs[key]
 
 
-def _translation(found, row):
-    source = [piece.decode() for piece in found.source_tokens[row].numpy() if piece]
-    target = [piece.decode() for piece in found.target_tokens[row, 0].numpy() if piece]
-    alignment = None
-    if found.alignments is not None:
-        alignment = found.alignments[row, 0, : len(target), : len(source)].numpy()
-    text = found.texts[row, 0].numpy().decode()
-    return Translation(text, float(found.scores[row, 0]), source, target, alignment)
+def _strings(name, texts, count=None):
+    if isinstance(texts, (str, bytes)):
+        raise ValueError(f"{name} must be a list of strings, got one string")
+    texts = list(texts)
+    for text in texts:
+        if not isinstance(text, str):
+            raise ValueError(f"{name} must be strings, got {text!r}")
+    if count is not None and len(texts) != count:
+        raise ValueError(
+            f"{name} must be as many as the texts, {count}, got {len(texts)}"
+        )
+    return texts
+
+
+def _in_batches(search, columns, batch_size):
+    """Runs a search over columns of equal length; lists of `Translation`s."""
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    texts = columns[0]
+    # Sentences of like length together: little padding.
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    results = [None] * len(texts)
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        found = search(*([column[i] for i in chosen] for column in columns))
+        found = Hypotheses(*(None if x is None else x.numpy() for x in found))
+        for row, i in enumerate(chosen):
+            results[i] = _translations(found, row)
+    return results
+
+
+def _translations(found, row):
+    """The hypotheses of a row, without the empty slots but for a first one."""
+    source = [piece.decode() for piece in found.source_tokens[row] if piece]
+    results = []
+    for k, score in enumerate(found.scores[row]):
+        target = [piece.decode() for piece in found.target_tokens[row, k] if piece]
+        if k and not target:
+            continue
+        alignment = None
+        if found.alignments is not None:
+            alignment = found.alignments[row, k, : len(target), : len(source)]
+        text = found.texts[row, k].decode()
+        results.append(Translation(text, float(score), source, target, alignment))
+    return results
+
+
+def _with_copies(source, found, copy):
+    if found.alignment is None:
+        raise ValueError("copy needs a model with attention, to see what was read")
+    tokens = found.source_tokens, found.target_tokens
+    return replace(found, text=copy_words(source, *tokens, found.alignment, copy))
 
 
 def _replace(path, write):

@@ -40,7 +40,7 @@ def test_every_link_leads_somewhere():
 
 
 def test_every_command_of_a_recipe_is_understood():
-    from recipes.translation.__main__ import build_parser
+    from recipes.translation.arguments import build_parser
 
     commands = re.findall(
         r"^python -m recipes\.translation (.+?)(?: +#.*)?$", README, re.M

@@ -72,7 +72,7 @@ def candidates(logits, count, rules, time=0, past=None):
 
 def _forced(scores, tokens, logits, total, time, prefix):
     """Leaves one candidate, the prefix's, where the prefix goes on."""
-    steps = prefix.shape[1]
+    steps = tf.shape(prefix)[1]
     token = prefix[:, tf.minimum(time, steps - 1)]
     forced = ((time < steps) & (token != 0))[:, None]
     first = tf.range(tf.shape(tokens)[1]) == 0

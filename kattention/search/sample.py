@@ -83,6 +83,7 @@ def sample(
         spread(tf.broadcast_to(tf.cast(x, tf.float32), [rows]))
         for x in (temperature, top_p)
     )
+
     def choose(time, logits):
         scaled = _without(logits, forbid) / temperature[:, None]
         if top_k or truncates:

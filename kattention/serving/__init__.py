@@ -2,6 +2,6 @@
 
 from kattention.serving.check import check
 from kattention.serving.export import export
-from kattention.serving.pipeline import search_strings
+from kattention.serving.pipeline import BeamOptions, Pipeline
 
-__all__ = ["check", "export", "search_strings"]
+__all__ = ["BeamOptions", "Pipeline", "check", "export"]

@@ -10,19 +10,11 @@ import tensorflow as tf
 
 from kattention.seq2seq import END, START
 from kattention.serving.check import check
-from kattention.serving.pipeline import search_strings
+from kattention.serving.pipeline import BeamOptions, Pipeline
 
 
-def export(
-    path,
-    model,
-    source_tokenizer,
-    target_tokenizer,
-    beam_width=5,
-    length_penalty=1.0,
-    example="",
-):
-    """Writes tokenizers, model and beam search as the next version in `path`.
+def export(path, model, source_tokenizer, target_tokenizer, options=None, example=""):
+    """Writes tokenizers, model and search as the next version in `path`.
 
     Signatures, each from `text` `(B,)`:
 
@@ -30,6 +22,8 @@ def export(
         attention         these, source_tokens (B, S), target_tokens (B, T) and
                           attention (B, T, S); absent without attention
         nbest             translation (B, K), score (B, K)
+        sample            translation (B,), score (B,), drawn from seed (B,)
+                          int64, temperature (B,) and top_p (B,) float32
 
     The version appears whole or not at all: it is written aside, loaded in a
     fresh process, which translates `example`, and then renamed.
@@ -39,8 +33,7 @@ def export(
         model: Anything with `encode` and `step`, for example a `Seq2Seq`.
         source_tokenizer: The `SubwordTokenizer` of the source.
         target_tokenizer: The `SubwordTokenizer` of the target.
-        beam_width: `K`.
-        length_penalty: As in `kattention.search.beam`.
+        options: The `BeamOptions`; their defaults if `None`.
         example: A string that the new version must translate.
 
     Returns:
@@ -63,12 +56,10 @@ def export(
         # Not the model: what is tracked as a whole is saved twice.
         archive.track(source_tokenizer)
         archive.track(target_tokenizer)
-        signatures = _signatures(
-            model, source_tokenizer, target_tokenizer, beam_width, length_penalty
-        )
-        text = tf.TensorSpec([None], tf.string, name="text")
-        for name, signature in signatures.items():
-            archive.add_endpoint(name, signature, input_signature=[text])
+        pipeline = Pipeline(model, source_tokenizer, target_tokenizer)
+        signatures = _signatures(pipeline, options or BeamOptions())
+        for name, (signature, inputs) in signatures.items():
+            archive.add_endpoint(name, signature, input_signature=inputs)
         archive.write_out(str(aside), verbose=False)
         check(aside, example)
         aside.chmod(0o755)
@@ -77,22 +68,19 @@ def export(
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _signatures(model, source_tokenizer, target_tokenizer, beam_width, length_penalty):
-    def search(text):
-        return search_strings(
-            text, model, source_tokenizer, target_tokenizer, beam_width, length_penalty
-        )
+def _signatures(pipeline, options):
+    """`{name: (function, specs of its inputs)}`."""
 
     def best(text):
-        found = search(text)
+        found = pipeline.beam(text, options)
         return {"translation": found.texts[:, 0], "score": found.scores[:, 0]}
 
     def nbest(text):
-        found = search(text)
+        found = pipeline.beam(text, options)
         return {"translation": found.texts, "score": found.scores}
 
     def attention(text):
-        found = search(text)
+        found = pipeline.beam(text, options)
         # The longest of the other hypotheses must not pad the best one.
         tokens = found.target_tokens[:, 0]
         used = tf.reduce_any(tokens != "", axis=0)
@@ -105,9 +93,23 @@ def _signatures(model, source_tokenizer, target_tokenizer, beam_width, length_pe
             "attention": found.alignments[:, 0, :length],
         }
 
-    signatures = {"serving_default": best, "nbest": nbest}
-    if aligns(model):
-        signatures["attention"] = attention
+    def sample(text, seed, temperature, top_p):
+        found = pipeline.sample(text, seed, temperature=temperature, top_p=top_p)
+        return {"translation": found.texts[:, 0], "score": found.scores[:, 0]}
+
+    text, seed, temperature, top_p = (
+        tf.TensorSpec([None], dtype, name=name)
+        for name, dtype in (
+            ("text", tf.string),
+            ("seed", tf.int64),
+            ("temperature", tf.float32),
+            ("top_p", tf.float32),
+        )
+    )
+    signatures = {"serving_default": (best, [text]), "nbest": (nbest, [text])}
+    if aligns(pipeline.model):
+        signatures["attention"] = attention, [text]
+    signatures["sample"] = sample, [text, seed, temperature, top_p]
     return signatures
 
 

@@ -1,15 +1,16 @@
 """Tokenizers, model and search in one graph: strings in, hypotheses out."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from kattention.search import beam
+from kattention import search
 from kattention.seq2seq import END, PADDING, START, UNKNOWN
 
 
 class Hypotheses(NamedTuple):
-    """B sources with K hypotheses each, best first.
+    """B sources with K hypotheses each.
 
     Attributes:
         texts: `(B, K)` strings.
@@ -26,7 +27,135 @@ class Hypotheses(NamedTuple):
     alignments: tf.Tensor | None
 
 
-def source_ids(tokenizer, strings):
+@dataclass(frozen=True)
+class BeamOptions:
+    """How translations are looked for: see `kattention.search.beam`.
+
+    A translation has at most `max_ratio` times the tokens of its own source
+    and 10 more, whatever else is in the batch, and at most `max_length`.
+    """
+
+    beam_width: int = 5
+    length_penalty: float | search.PerToken = 1.0
+    coverage_penalty: float = 0.0
+    min_length: int = 1
+    max_length: int | None = None
+    max_ratio: float = 2.0
+    no_repeat_ngram: int = 0
+    groups: int = 1
+    diversity: float = 0.5
+    allow_unknown: bool = False
+
+    def __post_init__(self):
+        if self.max_length is not None and self.max_length < 1:
+            raise ValueError(f"max_length must be at least 1, got {self.max_length}")
+        if not self.max_ratio >= 0:
+            raise ValueError(f"max_ratio must be at least 0, got {self.max_ratio}")
+
+
+class Pipeline:
+    """A model with its tokenizers, as functions of string tensors.
+
+    Args:
+        model: Anything with `encode` and `step`, for example a `Seq2Seq`.
+        source_tokenizer: The `SubwordTokenizer` of the source.
+        target_tokenizer: That of the target.
+    """
+
+    def __init__(self, model, source_tokenizer, target_tokenizer):
+        self.model = model
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = target_tokenizer
+
+    def beam(self, strings, options, prefixes=None):
+        """Translates strings `(B,)`, each to begin with its prefix, if any.
+
+        Returns:
+            `Hypotheses`, best first, with `K = options.beam_width`.
+        """
+        source, step, state = self._open(strings)
+        prefix = prefixes
+        if prefixes is not None:
+            prefix = self.target_tokenizer.encode(prefixes).to_tensor(PADDING)
+        forbid = (PADDING, START)
+        result = search.beam(
+            step,
+            state,
+            start=START,
+            end=END,
+            beam_width=options.beam_width,
+            max_length=_limit(source, options.max_ratio, options.max_length),
+            length_penalty=options.length_penalty,
+            forbid=forbid if options.allow_unknown else (*forbid, UNKNOWN),
+            min_length=options.min_length,
+            no_repeat_ngram=options.no_repeat_ngram,
+            prefix=prefix,
+            coverage_penalty=options.coverage_penalty,
+            source_mask=source != PADDING,
+            groups=options.groups,
+            diversity=options.diversity,
+        )
+        return self._write(source, result)
+
+    def sample(self, strings, seed, num_samples=1, **options):
+        """Draws translations of strings `(B,)` with the seeds `(B,)`.
+
+        Args:
+            strings: Strings `(B,)`.
+            seed: Integers `(B,)`.
+            num_samples: `K`.
+            **options: `temperature`, `top_k` and `top_p` of
+                `kattention.search.sample`.
+
+        Returns:
+            `Hypotheses` in the order drawn.
+        """
+        source, step, state = self._open(strings)
+        result = search.sample(
+            step,
+            state,
+            seed,
+            num_samples,
+            start=START,
+            end=END,
+            max_length=_limit(source, BeamOptions.max_ratio, None),
+            forbid=(PADDING, UNKNOWN, START),
+            **options,
+        )
+        return self._write(source, result)
+
+    def force(self, sources, targets):
+        """Scores translations `(B,)` that are given.
+
+        Returns:
+            `Hypotheses` with `K = 1` and plain log-probabilities.
+        """
+        source, step, state = self._open(sources)
+        target = with_end(self.target_tokenizer, targets)
+        return self._write(source, search.force(step, state, target, start=START))
+
+    def _open(self, strings):
+        source = with_end(self.source_tokenizer, strings)
+        memory, state = self.model.encode(source)
+
+        def step(tokens, state):
+            return self.model.step(tokens, state, memory)
+
+        return source, step, state
+
+    def _write(self, source, result):
+        shape = tf.shape(result.tokens)
+        flat = tf.reshape(result.tokens, [shape[0] * shape[1], shape[2]])
+        return Hypotheses(
+            tf.reshape(self.target_tokenizer.decode(flat), shape[:2]),
+            result.scores,
+            self.source_tokenizer.pieces(source),
+            self.target_tokenizer.pieces(result.tokens),
+            result.alignments,
+        )
+
+
+def with_end(tokenizer, strings):
     """Turns strings `(B,)` into padded ids `(B, S)`, the end token included."""
     ids = tokenizer.encode(strings)
     ids = tf.concat([ids, tf.fill([ids.nrows(), 1], END)], axis=1)
@@ -36,42 +165,8 @@ def source_ids(tokenizer, strings):
     return tf.pad(ids, [[0, 0], [0, missing]])
 
 
-def search_strings(
-    strings,
-    model,
-    source_tokenizer,
-    target_tokenizer,
-    beam_width=5,
-    length_penalty=1.0,
-):
-    """Translates strings `(B,)` with anything that has `encode` and `step`.
-
-    A translation has at most twice the tokens of its own source and 10 more,
-    whatever else is in the batch.
-
-    Returns:
-        `Hypotheses`, with `K = beam_width`.
-    """
-    source = source_ids(source_tokenizer, strings)
-    memory, state = model.encode(source)
-    length = tf.reduce_sum(tf.cast(source != PADDING, tf.int32), axis=1)
-    result = beam(
-        lambda tokens, state: model.step(tokens, state, memory),
-        state,
-        start=START,
-        end=END,
-        beam_width=beam_width,
-        max_length=2 * length + 10,
-        length_penalty=length_penalty,
-        forbid=(PADDING, UNKNOWN, START),
-    )
-    rows, steps = tf.shape(result.tokens)[0], tf.shape(result.tokens)[2]
-    flat = tf.reshape(result.tokens, [rows * beam_width, steps])
-    texts = tf.reshape(target_tokenizer.decode(flat), [rows, beam_width])
-    return Hypotheses(
-        texts,
-        result.scores,
-        source_tokenizer.pieces(source),
-        target_tokenizer.pieces(result.tokens),
-        result.alignments,
-    )
+def _limit(source, max_ratio, max_length):
+    """Most tokens of each translation, `(B,)`."""
+    length = tf.reduce_sum(tf.cast(source != PADDING, tf.float32), axis=1)
+    limit = tf.cast(max_ratio * length, tf.int32) + 10
+    return limit if max_length is None else tf.minimum(limit, max_length)

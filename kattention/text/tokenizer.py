@@ -11,8 +11,6 @@ import tensorflow as tf
 from kattention.text.sentencepiece_op import SharedSentencepieceTokenizer
 
 PADDING, UNKNOWN, START, END = 0, 1, 2, 3
-# SentencePiece writes a space as this character.
-SPACE = "\u2581"
 
 
 class SubwordTokenizer(tf.Module):

@@ -3,54 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
-import kattention
-from kattention.seq2seq import END, START
-from kattention.serving.export import aligns
-from kattention.serving.pipeline import source_ids
-from kattention.text.tokenizer import SPACE
+from kattention.text.pieces import piece_spans
 from recipes.translation.toy.words import split_words
-
-
-def forced_alignments(translator, sources, targets, batch_size=64):
-    """What each token of a given translation reads, with teacher forcing.
-
-    Returns:
-        A list of arrays `(target tokens, source tokens)`, the end tokens
-        included, or of `None` if the model does not align.
-    """
-    model = translator.model
-    if not aligns(model):
-        return [None] * len(sources)
-    # The model's own cell in a loop that returns what it reads.
-    reader = kattention.AttentionRNN(
-        model.decoder.cell, return_sequences=True, return_attention_scores=True
-    )
-
-    @tf.function(reduce_retracing=True)
-    def read(sources, targets):
-        source = source_ids(translator.source_tokenizer, sources)
-        ids = translator.target_tokenizer.encode(targets)
-        target = tf.concat([tf.fill([ids.nrows(), 1], START), ids], axis=1)
-        memory, state = model.encode(source)
-        _, alignments = reader(
-            model.target_embedding(target.to_tensor(END)),
-            memory=memory,
-            initial_state=state,
-        )
-        lengths = tf.reduce_sum(tf.cast(source != 0, tf.int32), axis=1)
-        return alignments, target.row_lengths(), lengths
-
-    results = []
-    for first in range(0, len(sources), batch_size):
-        part = slice(first, first + batch_size)
-        alignments, *lengths = read(
-            tf.constant(sources[part]), tf.constant(targets[part])
-        )
-        for matrix, t, s in zip(alignments.numpy(), *lengths, strict=True):
-            results.append(matrix[:t, :s])
-    return results
 
 
 def word_alignment(tokenizers, texts, matrix):
@@ -82,15 +37,11 @@ def _membership(tokenizer, text):
         for start, end in split_words(text)
     ]
     member = np.zeros((len(words), len(pieces)))
-    position = -1  # the space that the tokenizer puts before the text
-    for column, piece in enumerate(pieces):
-        is_byte = len(piece) == 6 and piece.startswith("<0x")
-        size = 1 if is_byte else len(piece.replace(SPACE, " ").encode())
-        last = position + size - 1  # a space belongs to the word after it
+    for column, (_, last) in enumerate(piece_spans(pieces)):
         for row, (start, end) in enumerate(words):
-            if start <= last < end:
+            # By its last byte: a space belongs to the word after it.
+            if start < last <= end:
                 member[row, column] = 1
-        position += size
     return member
 
 
@@ -136,8 +87,8 @@ def toy_error_rates(translator, examples):
     targets = [example.target for example in examples]
     tokenizers = translator.source_tokenizer, translator.target_tokenizer
     model, diagonal = ErrorRate(), ErrorRate()
-    matrices = forced_alignments(translator, sources, targets)
-    for example, matrix in zip(examples, matrices, strict=True):
+    read = translator.score(sources, targets)
+    for example, matrix in zip(examples, [r.alignment for r in read], strict=True):
         gold = example.sure, example.possible
         sizes = map(len, map(split_words, (example.source, example.target)))
         diagonal.add(diagonal_links(*sizes), *gold)

@@ -6,8 +6,13 @@ from tqdm import tqdm
 from recipes.translation.errors import UsageError
 
 
-def evaluate(translator, pairs, beam_width, length_penalty, batch_size=64):
+def evaluate(translator, pairs, **search):
     """Translates `pairs.sources` and scores the result against the references.
+
+    Args:
+        translator: A `kattention.Translator`.
+        pairs: The `Pairs`.
+        **search: The fields of `kattention.serving.BeamOptions`.
 
     Returns:
         A dict of `hypotheses`, `bleu` and `chrf` (sacrebleu scores with their
@@ -15,9 +20,7 @@ def evaluate(translator, pairs, beam_width, length_penalty, batch_size=64):
     """
     if not len(pairs):
         raise UsageError("there is nothing to evaluate: no pairs")
-    hypotheses = _translate(
-        translator, pairs.sources, beam_width, length_penalty, batch_size
-    )
+    hypotheses = _translate(translator, pairs.sources, search)
     # sacrebleu wants as many streams as the most references, with None for
     # those that a source lacks.
     most = max(map(len, pairs.references))
@@ -33,7 +36,7 @@ def evaluate(translator, pairs, beam_width, length_penalty, batch_size=64):
     return scores
 
 
-def _translate(translator, sources, beam_width, length_penalty, batch_size):
+def _translate(translator, sources, search, batch_size=64):
     """Translates in batches of like length, with a progress bar on a terminal."""
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     hypotheses = [""] * len(sources)
@@ -41,7 +44,7 @@ def _translate(translator, sources, beam_width, length_penalty, batch_size):
     for first in tqdm(firsts, "translating", unit="batch", disable=None):
         chosen = order[first : first + batch_size]
         texts = [sources[i] for i in chosen]
-        found = translator.translate(texts, beam_width, length_penalty)
+        found = translator.translate(texts, **search)
         for i, translation in zip(chosen, found, strict=True):
             hypotheses[i] = translation.text
     return hypotheses

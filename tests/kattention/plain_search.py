@@ -18,9 +18,7 @@ def wu(length, alpha):
 
 
 def log_probability(scores, tokens):
-    return sum(
-        scores[a, b] for a, b in zip([START, *tokens[:-1]], tokens, strict=True)
-    )
+    return sum(scores[a, b] for a, b in zip([START, *tokens[:-1]], tokens, strict=True))
 
 
 def all_sequences(logits, max_length, divisor, allowed=lambda tokens: True):
@@ -48,7 +46,10 @@ def plain_beam(logits, width, max_length, alpha, groups=1, diversity=0.0):
         taken = []
         for group in range(groups):
             ranked = [
-                (total + scores[tokens[-1] if tokens else START, token], [*tokens, token])
+                (
+                    total + scores[tokens[-1] if tokens else START, token],
+                    [*tokens, token],
+                )
                 for total, tokens in live[group]
                 for token in range(len(scores))
             ]

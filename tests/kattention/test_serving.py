@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_text
 
 import kattention
-from kattention import serving
+from kattention import search, serving
 from kattention.text import SubwordTokenizer
 from tests.conftest import make_seq2seq, run_python
 
@@ -78,16 +78,29 @@ def test_nbest_is_best_first(served):
     assert (found["translation"][:, 0] == best["translation"]).numpy().all()
 
 
+def run_all(served, texts):
+    """What each signature says of the texts, sampling at its plainest."""
+    rows = len(texts)
+    draw = {
+        "seed": tf.range(rows, dtype=tf.int64),
+        "temperature": tf.ones([rows]),
+        "top_p": tf.fill([rows], 0.9),
+    }
+    for name, signature in served.signatures.items():
+        more = draw if name == "sample" else {}
+        yield name, signature(text=tf.constant(texts, tf.string), **more)
+
+
 def test_every_signature_takes_an_empty_batch(served):
-    for signature in served.signatures.values():
-        for output in signature(text=tf.zeros([0], tf.string)).values():
+    for _, found in run_all(served, []):
+        for output in found.values():
             assert output.shape[0] == 0
 
 
 def test_outputs_suit_the_rest_interface(served):
     """One first dimension, no half, nothing that JSON cannot say."""
-    for signature in served.signatures.values():
-        for output in signature(text=tf.constant(TEXTS)).values():
+    for _, found in run_all(served, TEXTS):
+        for output in found.values():
             assert output.shape[0] == len(TEXTS)
             assert output.dtype in (tf.string, tf.float32)
             if output.dtype == tf.float32:
@@ -103,10 +116,56 @@ def test_a_text_alone_says_what_it_says_in_company(served):
         np.testing.assert_allclose(alone["score"][0], together["score"][row], rtol=1e-5)
 
 
+def test_a_served_draw_is_python_s(translator, served):
+    expected = translator.sample(TEXTS, seed=5, temperature=0.8, top_p=0.9)
+    rows = len(TEXTS)
+    # In another order, as a server that batches strangers would have them.
+    order = np.arange(rows)[::-1]
+    found = served.signatures["sample"](
+        text=tf.constant([TEXTS[i] for i in order]),
+        seed=tf.constant([5 + int(i) * 2**32 for i in order], tf.int64),
+        temperature=tf.fill([rows], 0.8),
+        top_p=tf.fill([rows], 0.9),
+    )
+    for row, i in enumerate(order):
+        [one] = expected[i]
+        assert found["translation"][row].numpy().decode() == one.text
+        np.testing.assert_allclose(found["score"][row], one.score, rtol=1e-5)
+
+
+def test_options_reach_the_export(translator, tmp_path):
+    options = {"beam_width": 4, "groups": 2, "no_repeat_ngram": 1, "min_length": 3}
+    options |= {"coverage_penalty": 0.3, "length_penalty": search.PerToken(0.5)}
+    served = tf.saved_model.load(translator.export(tmp_path, **options))
+    found = served.signatures["nbest"](text=tf.constant(TEXTS))
+    for row, own in enumerate(translator.nbest(TEXTS, **options)):
+        for k, one in enumerate(own):
+            assert found["translation"][row, k].numpy().decode() == one.text
+            np.testing.assert_allclose(found["score"][row, k], one.score, rtol=1e-5)
+
+
+def test_an_ensemble_is_exported_like_one_model(translator, tmp_path):
+    other = make_translator().model
+    ensemble = kattention.Translator(
+        kattention.Ensemble([translator.model, other]),
+        translator.source_tokenizer,
+        translator.target_tokenizer,
+    )
+    served = tf.saved_model.load(ensemble.export(tmp_path))
+    found = served.signatures["attention"](text=tf.constant(TEXTS))
+    for row, one in enumerate(ensemble.translate(TEXTS)):
+        assert found["translation"][row].numpy().decode() == one.text
+        np.testing.assert_allclose(
+            found["attention"][row, : len(one.target_tokens), : len(one.source_tokens)],
+            one.alignment,
+            atol=1e-5,
+        )
+
+
 def test_without_attention_there_is_no_attention_signature(tmp_path):
     translator = make_translator(kattention.FixedContext())
     loaded = tf.saved_model.load(translator.export(tmp_path))
-    assert set(loaded.signatures) == {"serving_default", "nbest"}
+    assert set(loaded.signatures) == {"serving_default", "nbest", "sample"}
     assert translator.translate(["cab"])[0].alignment is None
 
 

@@ -16,6 +16,10 @@ LINES = ["aab bba cab.", "ba cab abc!", "cc ab ba?"] * 3
 def translator():
     tokenizer = SubwordTokenizer.train(LINES, 270)
     model = make_seq2seq(vocabulary=tokenizer.vocabulary_size)
+    # An untrained model writes bytes that are no text: rather letters.
+    [table] = model.target_embedding.weights
+    letters = np.arange(tokenizer.vocabulary_size)[:, None] >= 260
+    table.assign(np.where(letters, 20 * table.numpy(), 0))
     return Translator(model, tokenizer, tokenizer)
 
 
@@ -118,3 +122,169 @@ def test_needs_only_encode_and_step():
     )
     assert found.text == "cab ab"
     np.testing.assert_array_equal(found.alignment, np.eye(len(found.source_tokens)))
+
+
+def test_the_n_best_are_sorted_and_each_has_its_alignment(translator):
+    for found in translator.nbest(["aab cab", "ba"], beam_width=4):
+        assert len(found) == 4
+        scores = [one.score for one in found]
+        assert scores == sorted(scores, reverse=True)
+        assert len({tuple(one.target_tokens) for one in found}) == 4
+        for one in found:
+            assert len(one.alignment) == len(one.target_tokens)
+            np.testing.assert_allclose(one.alignment.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_translation_scores_what_the_search_said(translator):
+    texts = ["aab cab", "", "ba ba ba"]
+    found = translator.translate(texts, length_penalty=0.0, max_ratio=8.0)
+    # Text can be cut into other tokens than the search found.
+    plain = [i for i, one in enumerate(found) if spelt(translator, one)]
+    assert plain
+    again = translator.score([texts[i] for i in plain], [found[i].text for i in plain])
+    for i, one in zip(plain, again, strict=True):
+        assert one.text == found[i].text
+        assert one.target_tokens == found[i].target_tokens
+        np.testing.assert_allclose(one.score, found[i].score, rtol=1e-5)
+        np.testing.assert_allclose(one.alignment, found[i].alignment, atol=1e-5)
+
+
+def spelt(translator, one):
+    """Whether the text is cut into the very tokens of the translation."""
+    pieces = translator.target_tokenizer.pieces(
+        translator.target_tokenizer.encode([one.text]).to_tensor()
+    )
+    return [piece.decode() for piece in pieces[0].numpy()] == one.target_tokens[:-1]
+
+
+def test_scores_are_the_teacher_forced_ones(translator):
+    tokenizer, model = translator.target_tokenizer, translator.model
+    sources, targets = ["aab cab", "ba", ""], ["cab", "", "ab ab ab!"]
+    for source, target, one in zip(
+        sources, targets, translator.score(sources, targets, batch_size=2), strict=True
+    ):
+        [read], [written] = (tokenizer.encode([t]).to_list() for t in (source, target))
+        logits = model([np.array([[*read, 3]]), np.array([[2, *written]])])
+        scores = tf.nn.log_softmax(logits)[0].numpy()
+        total = scores[np.arange(len(written) + 1), [*written, 3]].sum()
+        np.testing.assert_allclose(one.score, total, rtol=1e-5)
+        assert one.alignment.shape == (len(written) + 1, len(read) + 1)
+
+
+def test_translations_begin_with_their_prefixes(translator):
+    prefixes = ["cab ab", "", "ba"]
+    found = translator.nbest(["aab", "ab", "ba"], prefixes, beam_width=3)
+    for prefix, own in zip(prefixes, found, strict=True):
+        assert len(own) == 3
+        assert all(one.text.startswith(prefix) for one in own)
+    free = translator.nbest(["ab"], beam_width=3)[0]
+    assert [one.text for one in found[1]] == [one.text for one in free]
+
+
+def test_samples_depend_on_the_seed_and_the_position(translator):
+    texts = ["aab cab", "ba", "aab cab", ""]
+    options = {"num_samples": 3, "temperature": 2.0, "top_k": 9}
+
+    def draw(seed, **more):
+        found = translator.sample(texts, seed, **options, **more)
+        return [[one.text for one in own] for own in found]
+
+    assert draw(1) == draw(1, batch_size=2)
+    assert draw(1) != draw(2)
+    assert draw(1)[0] != draw(1)[2]
+    later = translator.sample(["aab cab"], 1 + 2 * 2**32, **options)
+    assert [one.text for one in later[0]] == draw(1)[2]
+
+
+def test_an_ensemble_of_equals_is_one_of_them(translator, tmp_path):
+    translator.save(tmp_path / "a")
+    translator.save(tmp_path / "b")
+    both = Translator.load(tmp_path / "a", tmp_path / "b")
+    for one, two in zip(
+        translator.translate(["aab cab", "ba"]),
+        both.translate(["aab cab", "ba"]),
+        strict=True,
+    ):
+        assert one.text == two.text
+        np.testing.assert_allclose(one.score, two.score, rtol=1e-5)
+        np.testing.assert_allclose(one.alignment, two.alignment, atol=1e-5)
+
+
+def test_an_ensemble_wants_one_vocabulary(translator, tmp_path):
+    translator.save(tmp_path / "a")
+    other = SubwordTokenizer.train(["xyz"], 264)
+    model = make_seq2seq(vocabulary=other.vocabulary_size)
+    Translator(model, other, other).save(tmp_path / "b")
+    with pytest.raises(ValueError, match=r"b must have the tokenizers of .*a to be in"):
+        Translator.load(tmp_path / "a", tmp_path / "b")
+
+
+class Reader:
+    """Reads source token t while it writes what it was told to at step t."""
+
+    def __init__(self, tokenizer, written):
+        [ids] = tokenizer.encode([written]).to_list()
+        self.ids = tf.constant([*ids, 3])
+        self.size = tokenizer.vocabulary_size
+
+    def encode(self, source):
+        return source, tf.zeros([tf.shape(source)[0], 1], tf.int32)
+
+    def step(self, tokens, time, source):
+        id = tf.gather(self.ids, tf.minimum(time[:, 0], len(self.ids) - 1))
+        here = tf.one_hot(time[:, 0], tf.shape(source)[1])
+        return 30 * tf.one_hot(id, self.size), time + 1, here
+
+
+def test_a_placeholder_gives_way_to_the_word_that_it_read():
+    # One piece a character: as the reader goes along, each reads its own.
+    tokenizer = SubwordTokenizer.train(["abcdefghij <>"], 273)
+    source, written = "abc ihjig, de f!", "abc <eef>, de f!"
+    translator = Translator(Reader(tokenizer, written), tokenizer, tokenizer)
+    [kept] = translator.translate([source], beam_width=1)
+    assert kept.text == written
+    [copied] = translator.translate([source], beam_width=1, copy=["<eef>", "f!"])
+    assert copied.text == "abc ihjig, de f"
+    assert copied.target_tokens == kept.target_tokens
+
+
+def test_an_unknown_token_is_produced_only_to_be_replaced():
+    tokenizer = SubwordTokenizer.train(["abcdefghij"], 271)
+    reader = Reader(tokenizer, "ab ")
+    reader.ids = tf.concat([reader.ids[:-1], [1, 3]], axis=0)  # and one unknown
+    translator = Translator(reader, tokenizer, tokenizer)
+    [plain] = translator.translate(["cd efg"], beam_width=1)
+    assert "<unk>" not in plain.target_tokens
+    [copied] = translator.translate(["cd efg"], beam_width=1, copy=["<unk>"])
+    assert copied.target_tokens[-2] == "<unk>"
+    assert copied.text == "ab efg"
+
+
+def test_nothing_can_be_copied_without_attention():
+    tokenizer = SubwordTokenizer.train(LINES, 270)
+    model = make_seq2seq(
+        mechanism=kattention.FixedContext(), vocabulary=tokenizer.vocabulary_size
+    )
+    translator = Translator(model, tokenizer, tokenizer)
+    with pytest.raises(ValueError, match="copy needs a model with attention"):
+        translator.translate(["ab"], copy=["<unk>"])
+    assert translator.score(["ab"], ["ba"])[0].alignment is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"prefixes": ["a", "b"]}, "prefixes must be as many as the texts, 1, got 2"),
+        ({"max_length": 0}, "max_length must be at least 1, got 0"),
+        ({"max_ratio": -1}, "max_ratio must be at least 0, got -1"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(translator, options, message):
+    with pytest.raises(ValueError, match=message):
+        translator.nbest(["aab"], **options)
+
+
+def test_an_unknown_option_is_named(translator):
+    with pytest.raises(TypeError, match="beam_widht"):
+        translator.translate(["aab"], beam_widht=3)

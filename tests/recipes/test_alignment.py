@@ -1,9 +1,7 @@
 import numpy as np
 
-import kattention
 from kattention.text import SubwordTokenizer
 from recipes.translation import alignment
-from tests.conftest import make_seq2seq
 
 LINES = ["The dog's house.", "La maison du chien, l'été."] * 10
 
@@ -41,31 +39,3 @@ def test_the_error_rate_is_och_and_ney_s():
 def test_the_diagonal_reads_at_the_same_share_of_the_sentence():
     assert alignment.diagonal_links(4, 2) == {(1, 0), (3, 1)}
     assert alignment.diagonal_links(2, 4) == {(0, 0), (0, 1), (1, 2), (1, 3)}
-
-
-def test_forced_decoding_reads_what_steps_read():
-    tokenizer = SubwordTokenizer.train(LINES, 300)
-    model = make_seq2seq(vocabulary=tokenizer.vocabulary_size)
-    translator = kattention.Translator(model, tokenizer, tokenizer)
-    sources, targets = (
-        ["The dog.", "The house of the dog."],
-        ["Le chien.", "La maison."],
-    )
-    found = alignment.forced_alignments(translator, sources, targets)
-    for source, target, matrix in zip(sources, targets, found, strict=True):
-        [source_ids], [target_ids] = (
-            tokenizer.encode([text]).to_list() for text in (source, target)
-        )
-        memory, state = model.encode(np.array([[*source_ids, 3]]))
-        for row, token in zip(matrix, [2, *target_ids], strict=True):
-            _, state, expected = model.step(np.array([token]), state, memory)
-            np.testing.assert_allclose(row, expected[0], atol=1e-6)
-
-
-def test_a_model_without_attention_has_no_alignments():
-    tokenizer = SubwordTokenizer.train(LINES, 300)
-    model = make_seq2seq(
-        mechanism=kattention.FixedContext(), vocabulary=tokenizer.vocabulary_size
-    )
-    translator = kattention.Translator(model, tokenizer, tokenizer)
-    assert alignment.forced_alignments(translator, ["a"], ["b"]) == [None]

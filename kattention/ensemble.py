@@ -1,0 +1,100 @@
+"""Several models that speak with one voice."""
+
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class Ensemble(keras.Model):
+    """The mean of several models' probabilities, token by token.
+
+        p(token) = mean over m of p_m(token)
+
+    It has `encode` and `step`, so it is searched, scored, exported and held by
+    a `Translator` as one model. What it read is the mean of what the models
+    read.
+
+    Args:
+        models: Models with `encode` and `step`, as `Seq2Seq` has, of one
+            source and one target vocabulary.
+
+    Call arguments:
+        inputs: `[source_ids (B, S), target_ids (B, T)]`, integers.
+
+    Returns:
+        Log-probabilities `(B, T, V)`.
+
+    Raises:
+        ValueError: `models` is empty, or a model lacks `encode` or `step`.
+
+    Example:
+
+        ensemble = kattention.Ensemble([first, second, third])
+        translator = kattention.Translator(ensemble, source, target)
+
+    Source: Sutskever, Vinyals and Le, "Sequence to Sequence Learning with
+    Neural Networks" (2014), section 3.6.
+    """
+
+    def __init__(self, models, **kwargs):
+        super().__init__(**kwargs)
+        models = list(models)
+        if not models:
+            raise ValueError("models must hold at least one model, got none")
+        for model in models:
+            if not (hasattr(model, "encode") and hasattr(model, "step")):
+                raise ValueError(
+                    "models must have encode and step, as Seq2Seq has, got "
+                    f"{type(model).__name__}"
+                )
+        self.models = models
+        self.built = True  # its models are
+
+    def call(self, inputs, training=None):
+        return _mean([model(inputs, training=training) for model in self.models])
+
+    def encode(self, source_ids):
+        """Returns `(memories, states)`, lists of each model's own."""
+        pairs = [model.encode(source_ids) for model in self.models]
+        memories, states = zip(*pairs)
+        return list(memories), list(states)
+
+    def step(self, tokens, state, memory):
+        """Steps all models: see `Seq2Seq.step`.
+
+        Returns:
+            `(log-probabilities (N, V), states, alignment (N, S))`; the
+            alignment is the mean of those models that align.
+        """
+        logits, states, alignments = zip(
+            *(
+                model.step(tokens, own, read)
+                for model, own, read in zip(self.models, state, memory)
+            )
+        )
+        alignments = [one for one in alignments if one is not None]
+        alignment = ops.mean(ops.stack(alignments), axis=0) if alignments else None
+        return _mean(logits), list(states), alignment
+
+    def get_config(self):
+        models = [keras.saving.serialize_keras_object(model) for model in self.models]
+        return {**super().get_config(), "models": models}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        models = [
+            keras.saving.deserialize_keras_object(model, custom_objects)
+            for model in config.pop("models")
+        ]
+        return cls(models, **config)
+
+
+def _mean(logits):
+    """The logarithm of the mean of probabilities."""
+    sizes = {one.shape[-1] for one in logits}
+    if len(sizes) > 1:
+        raise ValueError(f"models must share one vocabulary, got sizes {sorted(sizes)}")
+    scores = [ops.log_softmax(ops.cast(one, "float32")) for one in logits]
+    return ops.logsumexp(ops.stack(scores), axis=0) - math.log(len(scores))

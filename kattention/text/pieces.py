@@ -1,0 +1,29 @@
+"""Where the pieces of a tokenized text stand in it."""
+
+import re
+
+# SentencePiece writes a space as this character.
+SPACE = "\u2581"
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+
+def piece_bytes(piece):
+    """The UTF-8 bytes that a piece stands for."""
+    byte = _BYTE.fullmatch(piece)
+    if byte:
+        return bytes([int(byte[1], 16)])
+    return piece.replace(SPACE, " ").encode()
+
+
+def piece_spans(pieces):
+    """The `(start, end)` of each piece in the bytes of the text.
+
+    The space that a tokenizer puts before a text is not part of it, so the
+    first piece begins at -1.
+    """
+    spans, start = [], -1
+    for piece in pieces:
+        end = start + len(piece_bytes(piece))
+        spans.append((start, end))
+        start = end
+    return spans

@@ -1,0 +1,257 @@
+"""What the commands take."""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from kattention.search import PerToken
+from kattention.serving import BeamOptions
+from recipes.translation import corpora
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers wrong use with one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def build_parser():
+    parser = _Parser(
+        prog="python -m recipes.translation",
+        description="Trains, evaluates, uses and exports translation models.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_translate(commands)
+    _add_score(commands)
+    _add_export(commands)
+    return parser
+
+
+def _add_train(commands):
+    command = commands.add_parser(
+        "train",
+        help="train a model, or go on with one that was stopped",
+        description="Trains a model into a run folder. Told the same --output "
+        "again, it goes on where it was stopped. The corpus picks the preset: "
+        "toy corpora 'tiny', all others 'small'.",
+    )
+    _add_corpus(command, required=True)
+    command.add_argument("--valid-source", type=Path, metavar="FILE")
+    command.add_argument("--valid-target", type=Path, metavar="FILE")
+    command.add_argument(
+        "--output", type=Path, required=True, metavar="RUN", help="the run folder"
+    )
+    budget = command.add_mutually_exclusive_group()
+    budget.add_argument("--epochs", type=_positive(int), help="passes over the corpus")
+    budget.add_argument(
+        "--minutes",
+        type=_positive(float),
+        help="wall-clock budget, which drives the learning rate too",
+    )
+    command.add_argument(
+        "--limit", type=_positive(int), help="train on so many pairs only"
+    )
+    command.add_argument(
+        "--attention",
+        choices=("bahdanau", "none"),
+        default="bahdanau",
+        help="'none': the control, with the encoder's final state as context",
+    )
+    command.add_argument("--seed", type=int, default=1)
+
+
+def _add_corpus(command, required=False):
+    corpus = command.add_mutually_exclusive_group(required=required)
+    corpus.add_argument(
+        "--data",
+        metavar="NAME",
+        help=f"a named corpus: {', '.join(sorted(corpora.CORPORA))}",
+    )
+    corpus.add_argument(
+        "--pairs", type=Path, metavar="TSV", help="lines of source, a tab and target"
+    )
+    corpus.add_argument(
+        "--source", type=Path, metavar="FILE", help="a sentence a line; with --target"
+    )
+    command.add_argument("--target", type=Path, metavar="FILE")
+    command.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="a folder that holds the named corpus, instead of a download",
+    )
+
+
+def _add_evaluate(commands):
+    command = commands.add_parser(
+        "evaluate",
+        help="score a run on a corpus",
+        description="Prints sacreBLEU (13a, cased), chrF, their signatures and "
+        "examples.",
+    )
+    _add_run(command)
+    _add_corpus(command)
+    _add_search(command)
+
+
+def _add_translate(commands):
+    command = commands.add_parser(
+        "translate",
+        help="translate sentences",
+        description="Translates its arguments, or standard input line by line.",
+    )
+    _add_run(command)
+    command.add_argument("sentence", nargs="*")
+    command.add_argument(
+        "--plot",
+        type=Path,
+        metavar="PNG",
+        help="draw the alignment of the first sentence",
+    )
+    command.add_argument(
+        "--prefix", metavar="TEXT", help="what the translations shall begin with"
+    )
+    command.add_argument(
+        "--copy",
+        action="append",
+        default=[],
+        metavar="MARK",
+        help="replace this, as '<name>' or '<unk>', by the source word that it read "
+        "most; may be given several times",
+    )
+    several = command.add_mutually_exclusive_group()
+    several.add_argument(
+        "--nbest",
+        action="store_true",
+        help="print all that the search found: line number, score, translation",
+    )
+    several.add_argument(
+        "--samples",
+        type=_positive(int),
+        metavar="N",
+        help="draw so many translations instead, printed in the same way",
+    )
+    command.add_argument("--seed", type=int, default=1, help="of the samples")
+    command.add_argument("--temperature", type=_positive(float), default=1.0)
+    command.add_argument("--top-k", type=_positive(int), default=0)
+    command.add_argument("--top-p", type=_positive(float), default=1.0)
+    _add_search(command)
+
+
+def _add_score(commands):
+    command = commands.add_parser(
+        "score",
+        help="say how probable given translations are",
+        description="Prints the log-probability, the source and the target of each "
+        "pair, with tabs between; the perplexity goes to standard error.",
+    )
+    _add_run(command)
+    _add_corpus(command)
+
+
+def _add_export(commands):
+    command = commands.add_parser(
+        "export",
+        help="write a SavedModel for TensorFlow Serving",
+        description="Writes the next version of a SavedModel and translates a "
+        "sentence with it in a fresh process.",
+    )
+    _add_run(command)
+    command.add_argument("path", type=Path, help="the model's folder, of versions")
+    _add_search(command)
+
+
+def _add_run(command):
+    command.add_argument("folder", type=Path, metavar="RUN", help="the run folder")
+    command.add_argument(
+        "--ensemble",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="RUN",
+        help="a further run, of the same tokenizers, whose probabilities are "
+        "averaged with the first one's; may be given several times",
+    )
+
+
+def _add_search(command):
+    default = BeamOptions()
+    search = command.add_argument_group("search")
+    search.add_argument(
+        "--beam-width", type=_positive(int), default=default.beam_width, metavar="K"
+    )
+    search.add_argument(
+        "--length-penalty",
+        type=float,
+        default=default.length_penalty,
+        metavar="ALPHA",
+        help="divide scores by ((5 + length) / 6) ** ALPHA",
+    )
+    search.add_argument(
+        "--per-token",
+        action="store_true",
+        help="divide scores by length ** ALPHA instead",
+    )
+    search.add_argument(
+        "--coverage-penalty",
+        type=float,
+        default=default.coverage_penalty,
+        metavar="BETA",
+        help="what source words cost that nothing reads",
+    )
+    search.add_argument(
+        "--min-length",
+        type=_positive(int),
+        default=default.min_length,
+        help="least tokens of a translation, the end token included",
+    )
+    search.add_argument("--max-length", type=_positive(int), help="most tokens")
+    search.add_argument(
+        "--max-ratio",
+        type=float,
+        default=default.max_ratio,
+        help="most tokens for each token of the source, and 10 more",
+    )
+    search.add_argument(
+        "--no-repeat-ngram",
+        type=_positive(int),
+        default=default.no_repeat_ngram,
+        metavar="N",
+        help="never produce the same N tokens twice",
+    )
+    search.add_argument(
+        "--groups",
+        type=_positive(int),
+        default=default.groups,
+        help="groups that the beam is divided into, each unlike those before",
+    )
+    search.add_argument(
+        "--diversity",
+        type=float,
+        default=default.diversity,
+        help="what it costs a group to be like those before",
+    )
+
+
+def search_options(options):
+    """The fields of `BeamOptions`, as given on the command line."""
+    chosen = vars(options)
+    names = {field.name for field in fields(BeamOptions)}
+    search = {name: chosen[name] for name in names & chosen.keys()}
+    if options.per_token:
+        search["length_penalty"] = PerToken(options.length_penalty)
+    return search
+
+
+def _positive(kind):
+    def parse(text):
+        value = kind(text)
+        if not value > 0:
+            raise ValueError(text)
+        return value
+
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse
