@@ -1,6 +1,8 @@
 """Greedy and beam search beside other programs.
 
-Untrained weights, 30 source tokens, 30 steps: no hypothesis ends early.
+Untrained weights, 30 source tokens, 30 steps: no hypothesis ends early. Then
+where the time of a beam goes and, with --run, what stopping early saves on
+real sentences.
 """
 
 import argparse
@@ -14,28 +16,46 @@ PROGRAMS = {
     "TFA decoders": ("tfa_search", "tfa"),
     "naive loop": ("naive_search", None),
 }
+# A round is long enough to be timed.
+SIZES = [(1, 20), (64, 2)]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="tiny, kattention only")
+    parser.add_argument("--run", help="a trained run folder, English to German")
+    parser.add_argument("--data-dir", help="a local copy of Multi30k")
     options = parser.parse_args()
     print(machine("tensorflow", "keras"))
-    reference, programs = PADDED, PROGRAMS
-    if options.quick:
-        reference = QUICK
-        programs = {"kattention": PROGRAMS["kattention"]}
+    reference = QUICK if options.quick else PADDED
     for beam in (1, 5):
-        # A round is long enough to be timed.
-        for batch, steps in ((1, 20), (64, 2)):
+        for batch, steps in SIZES:
             case = {**reference, "batch": batch, "steps": steps, "beam": beam}
-            workers = compare(
-                {label: (*program, case) for label, program in programs.items()},
-                options.rounds,
-            )
+            workers = compare(programs(case, options.quick), options.rounds)
             print(f"\n{'greedy' if beam == 1 else f'beam {beam}'}, batch {batch}")
             table(workers, batch * steps, "sentences/s")
+    # TensorFlow only from here: what ran above has processes of its own.
+    from search_parts import early_stop, parts
+
+    for batch, _ in SIZES:
+        parts({**reference, "batch": batch, "steps": 1, "beam": 5}, options.rounds)
+    if options.run:
+        early_stop(options.run, options.data_dir, options.rounds)
+
+
+def programs(case, quick):
+    """`{label: (program, environment, case)}` of those that take turns."""
+    chosen = {label: (*program, case) for label, program in PROGRAMS.items()}
+    if quick:
+        return {"kattention": chosen["kattention"]}
+    own = PROGRAMS["kattention"]
+    if case["batch"] == 1:
+        chosen["kattention, step compiled"] = (*own, {**case, "compiled": True})
+    elif case["beam"] > 1:
+        half = {**case, "policy": "mixed_bfloat16"}
+        chosen["kattention, logits bfloat16"] = (*own, half)
+    return chosen
 
 
 if __name__ == "__main__":

@@ -262,7 +262,10 @@ class Translator:
 
     def _graph(self, key, function, specs):
         if key not in self._graphs:
-            self._graphs[key] = tf.function(function, input_signature=specs)
+            # As an export traces it; and errors keep their one line.
+            self._graphs[key] = tf.function(
+                function, input_signature=specs, autograph=False
+            )
         return self._graphs[key]
 
 

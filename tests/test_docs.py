@@ -6,18 +6,20 @@ import re
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 import kattention
-from kattention.search import beam, greedy
+from kattention import search
 from kattention.text import SubwordTokenizer
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_snippets_of_the_layers_run():
@@ -34,9 +36,19 @@ def test_the_snippet_of_the_translator_names_what_there_is():
     assert names <= set(kattention.translator.Translation.__dataclass_fields__)
 
 
-def test_every_link_leads_somewhere():
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (ROOT / target).exists(), target
+def test_the_guide_to_search_runs():
+    scope = {}
+    for block in blocks("python", (ROOT / "docs/search.md").read_text()):
+        exec(block, scope)
+    np.testing.assert_allclose(scope["probabilities"], [0.36, 0.2, 0.135], rtol=1e-5)
+    expected = {"the red house is old", "the red car is new"}
+    assert set(scope["completions"]) == expected
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *GUIDES], ids=lambda p: p.name)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
 
 
 def test_every_command_of_a_recipe_is_understood():
@@ -59,7 +71,9 @@ def test_every_command_of_a_recipe_is_understood():
         "kattention.decoder.rnn",
         "kattention.seq2seq",
         "kattention.search.beam",
+        "kattention.search.force",
         "kattention.search.greedy",
+        "kattention.search.sample",
         "kattention.text.tokenizer",
     ],
 )
@@ -67,8 +81,8 @@ def test_the_examples_of_the_docstrings_run(module):
     import tensorflow as tf
 
     module = importlib.import_module(module)
-    scope = {**vars(kattention), "keras": keras, "tf": tf, "beam": beam}
-    scope |= {"greedy": greedy, "SubwordTokenizer": SubwordTokenizer}
+    scope = {**vars(kattention), "keras": keras, "tf": tf}
+    scope |= {**vars(search), "SubwordTokenizer": SubwordTokenizer}
     finder = doctest.DocTestFinder(recurse=True)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     found = 0

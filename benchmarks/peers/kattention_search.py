@@ -14,6 +14,9 @@ from kattention import search
 
 def build(case):
     model = network(case, packed=False)
+    model_step = model.step
+    if case.get("compiled"):
+        model_step = tf.function(model_step, jit_compile=True)
     options = {"end": -1, "max_length": case["target"]}  # none ends early
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])
@@ -21,7 +24,7 @@ def build(case):
         memory, state = model.encode(source)
 
         def step(tokens, state):
-            return model.step(tokens, state, memory)
+            return model_step(tokens, state, memory)
 
         if case["beam"] == 1:
             return search.greedy(step, state, **options)

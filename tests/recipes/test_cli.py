@@ -87,6 +87,75 @@ def test_translate_takes_arguments_or_lines(trained, tmp_path, capsys, monkeypat
     assert "standard input, line 2: not UTF-8" in capsys.readouterr().err
 
 
+def test_translate_prints_several_with_their_scores(trained, capsys):
+    assert call("translate", trained, "a cat", "the dog 1", "--nbest") == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == ["1"] * 5 + ["2"] * 5
+    scores = [float(line[1]) for line in lines[:5]]
+    assert scores == sorted(scores, reverse=True)
+
+    draw = ["translate", trained, "a cat", "a cat", "--samples", 2, "--seed", 4]
+    assert call(*draw, "--top-p", 0.9, "--temperature", 0.7) == 0
+    drawn = capsys.readouterr().out
+    assert len(drawn.splitlines()) == 4
+    expected = kattention.Translator.load(trained).sample(
+        ["a cat", "a cat"], 4, 2, top_p=0.9, temperature=0.7
+    )
+    texts = [line.split("\t")[2] for line in drawn.splitlines()]
+    assert texts == [one.text for own in expected for one in own]
+
+
+def test_the_search_is_told_on_the_command_line(trained, capsys):
+    told = "--beam-width 4 --groups 2 --diversity 2 --per-token --length-penalty 0.5"
+    told += " --coverage-penalty 0.1 --min-length 4 --max-length 6 --no-repeat-ngram 2"
+    command = ["translate", trained, "a cat", "--nbest", "--prefix", "le"]
+    assert call(*command, *told.split()) == 0
+    found = kattention.Translator.load(trained).nbest(
+        ["a cat"],
+        ["le"],
+        beam_width=4,
+        groups=2,
+        diversity=2.0,
+        length_penalty=kattention.search.PerToken(0.5),
+        coverage_penalty=0.1,
+        min_length=4,
+        max_length=6,
+        no_repeat_ngram=2,
+    )
+    texts = [line.split("\t")[2] for line in capsys.readouterr().out.splitlines()]
+    assert texts == [one.text for one in found[0]]
+    assert all(text.startswith("le") for text in texts)
+
+
+def test_score_prints_log_probabilities(trained, pairs, capsys):
+    assert call("score", trained, "--pairs", pairs) == 0
+    logged = capsys.readouterr()
+    lines = [line.split("\t") for line in logged.out.splitlines()]
+    assert [tuple(line[1:]) for line in lines] == PAIRS
+    found = kattention.Translator.load(trained).score(*zip(*PAIRS, strict=True))
+    np.testing.assert_allclose(
+        [float(line[0]) for line in lines], [one.score for one in found], atol=1e-3
+    )
+    tokens = sum(len(one.target_tokens) for one in found)
+    perplexity = np.exp(-sum(one.score for one in found) / tokens)
+    assert f"perplexity {perplexity:.2f} of {tokens} tokens" in logged.err
+
+
+def test_an_ensemble_takes_part_in_every_command(trained, pairs, tmp_path, capsys):
+    # A run with itself says what it says alone.
+    more = ["--ensemble", trained]
+    assert call("translate", trained, "a cat") == 0
+    alone = capsys.readouterr().out
+    assert call("translate", trained, "a cat", *more, *more) == 0
+    assert capsys.readouterr().out == alone
+    assert call("evaluate", trained, "--pairs", pairs, *more) == 0
+    assert call("score", trained, "--pairs", pairs, *more) == 0
+    assert call("export", trained, tmp_path / "both", *more) == 0
+    served = tf.saved_model.load(tmp_path / "both" / "1")
+    found = served.signatures["serving_default"](text=tf.constant(["a cat"]))
+    assert found["translation"].numpy()[0].decode() == alone.rstrip("\n")
+
+
 def test_export_translates_before_it_says_it_is_done(trained, tmp_path, capsys):
     assert call("export", trained, tmp_path / "served") == 0
     assert f"exported to {tmp_path / 'served' / '1'}" in capsys.readouterr().out
@@ -246,6 +315,11 @@ def wrong(tmp_path, trained):
         ("evaluate {RUN} --data toy-en-fr:dev", "no split 'dev': choose from train"),
         ("translate {T}/none hello", "is not a run folder"),
         ("translate {RUN} hello --plot {T}/no/such/folder.png", "cannot write to"),
+        ("translate {RUN} hello --ensemble {T}", "is not a run folder"),
+        ("translate {RUN} hello --samples 2 --prefix a", "--samples goes without"),
+        ("translate {RUN} hello --samples 2 --top-p 2", "at most 1, got 2.0"),
+        ("translate {RUN} hello --groups 3", "divide the beam_width 5, got 3"),
+        ("score {T}", "is not a run folder"),
         ("export {T} {T}/o", "is not a run folder"),
         ("export {RUN} {T}/a.en", "must be a folder"),
         ("export {RUN} /proc/kattention", "cannot write to"),
