@@ -19,7 +19,6 @@ import kattention
 from kattention.search.candidates import Rules, candidates
 from recipes.translation import corpora
 
-
 # Every part is a graph of its own, and is meant to be.
 tf.get_logger().setLevel("ERROR")
 

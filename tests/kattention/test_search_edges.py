@@ -121,5 +121,5 @@ def test_logits_without_a_known_size_are_refused():
         step = lambda tokens, state: (tf.gather(table, tokens), state, None)  # noqa: E731
         return beam(step, tf.zeros([1, 1])).tokens
 
-    with pytest.raises(ValueError, match="known last dimension, got .*ensure_shape"):
+    with pytest.raises(ValueError, match=r"known last dimension, got .*ensure_shape"):
         run(tf.zeros([5, 5]))

@@ -87,21 +87,27 @@ def test_translate_takes_arguments_or_lines(trained, tmp_path, capsys, monkeypat
     assert "standard input, line 2: not UTF-8" in capsys.readouterr().err
 
 
+def printed(capsys):
+    """The fields of each line; an untrained model writes control characters."""
+    lines = capsys.readouterr().out.removesuffix("\n").split("\n")
+    return [line.split("\t", 2) for line in lines]
+
+
 def test_translate_prints_several_with_their_scores(trained, capsys):
     assert call("translate", trained, "a cat", "the dog 1", "--nbest") == 0
-    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    lines = printed(capsys)
     assert [line[0] for line in lines] == ["1"] * 5 + ["2"] * 5
     scores = [float(line[1]) for line in lines[:5]]
     assert scores == sorted(scores, reverse=True)
 
     draw = ["translate", trained, "a cat", "a cat", "--samples", 2, "--seed", 4]
     assert call(*draw, "--top-p", 0.9, "--temperature", 0.7) == 0
-    drawn = capsys.readouterr().out
-    assert len(drawn.splitlines()) == 4
+    drawn = printed(capsys)
+    assert len(drawn) == 4
     expected = kattention.Translator.load(trained).sample(
         ["a cat", "a cat"], 4, 2, top_p=0.9, temperature=0.7
     )
-    texts = [line.split("\t")[2] for line in drawn.splitlines()]
+    texts = [line[2] for line in drawn]
     assert texts == [one.text for own in expected for one in own]
 
 
@@ -122,7 +128,7 @@ def test_the_search_is_told_on_the_command_line(trained, capsys):
         max_length=6,
         no_repeat_ngram=2,
     )
-    texts = [line.split("\t")[2] for line in capsys.readouterr().out.splitlines()]
+    texts = [line[2] for line in printed(capsys)]
     assert texts == [one.text for one in found[0]]
     assert all(text.startswith("le") for text in texts)
 
