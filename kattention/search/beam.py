@@ -44,6 +44,7 @@ def beam(
     min_length=1,
     no_repeat_ngram=0,
     prefix=None,
+    after_prefix=None,
     coverage_penalty=0.0,
     source_mask=None,
     groups=1,
@@ -84,6 +85,8 @@ def beam(
         prefix: Integers `(B, P)`, 0 after each: the tokens that every
             sequence of a row begins with, against all other rules. Their
             log-probabilities count.
+        after_prefix: Booleans `(B, V)`: the tokens that may come right after
+            the prefix. `None`: all.
         coverage_penalty: What it costs to leave source positions unread. Live
             hypotheses are ranked without it.
         source_mask: Booleans `(B, S)`: the positions to be read, with
@@ -122,7 +125,9 @@ def beam(
 
     limit = each_row("max_length", max_length, rows, least=1)
     ranking = Ranking(end, limit, length_penalty, groups, diversity)
-    rules = _rules(end, forbid, min_length, no_repeat_ngram, prefix, rows, spread)
+    rules = _rules(
+        end, forbid, min_length, no_repeat_ngram, prefix, after_prefix, rows, spread
+    )
     step = Stepper(step)
     carried = _Hypotheses(
         tf.nest.map_structure(spread, state),
@@ -196,7 +201,9 @@ def beam(
     )
 
 
-def _rules(end, forbid, min_length, no_repeat_ngram, prefix, rows, spread):
+def _rules(
+    end, forbid, min_length, no_repeat_ngram, prefix, after_prefix, rows, spread
+):
     if isinstance(min_length, int) and min_length == 1:
         min_length = None  # every sequence has one token
     else:
@@ -207,7 +214,12 @@ def _rules(end, forbid, min_length, no_repeat_ngram, prefix, rows, spread):
             raise ValueError(f"prefix must be (B, P), got shape {prefix.shape}")
         # A prefix of no columns has no first token to look at.
         prefix = spread(tf.pad(prefix, [[0, 0], [0, 1]]))
-    return Rules(end, tuple(forbid), min_length, no_repeat_ngram, prefix)
+    if after_prefix is not None:
+        if prefix is None:
+            raise ValueError("after_prefix needs prefix, got None")
+        after_prefix = spread(tf.cast(after_prefix, tf.bool))
+    forbid = tuple(forbid)
+    return Rules(end, forbid, min_length, no_repeat_ngram, prefix, after_prefix)
 
 
 def _first_live(rows, beam_width, groups):

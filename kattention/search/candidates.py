@@ -17,6 +17,8 @@ class Rules(NamedTuple):
         min_length: Least tokens, the end token included, `(N,)`, or `None`.
         no_repeat_ngram: The size of what is never produced twice, or 0.
         prefix: Ids that each begins with, `(N, P)`, 0 after them, or `None`.
+        after_prefix: Which tokens may follow the prefix, booleans `(N, V)`, or
+            `None` for all.
     """
 
     end: int
@@ -24,6 +26,7 @@ class Rules(NamedTuple):
     min_length: tf.Tensor | None = None
     no_repeat_ngram: int = 0
     prefix: tf.Tensor | None = None
+    after_prefix: tf.Tensor | None = None
 
 
 def candidates(logits, count, rules, time=0, past=None):
@@ -51,13 +54,14 @@ def candidates(logits, count, rules, time=0, past=None):
         )
     # What the rules take away must not leave fewer than `count`.
     spare = len(rules.forbid) + (rules.min_length is not None)
+    allowed = logits
     if rules.no_repeat_ngram:
-        total = log_normalizer(logits, *top_k(logits, 1))
-        allowed = _without_repeats(logits, rules.no_repeat_ngram, time, past)
-        scores, tokens = top_k(allowed, min(count + spare, vocabulary))
-    else:
-        scores, tokens = top_k(logits, min(count + spare, vocabulary))
-        total = log_normalizer(logits, scores[:, :1], tokens[:, :1])
+        allowed = _without_repeats(allowed, rules.no_repeat_ngram, time, past)
+    if rules.after_prefix is not None:
+        allowed = _continuing(allowed, time, rules)
+    scores, tokens = top_k(allowed, min(count + spare, vocabulary))
+    best = (scores, tokens) if allowed is logits else top_k(logits, 1)
+    total = log_normalizer(logits, *(part[:, :1] for part in best))
     scores = scores - total
     if rules.forbid:
         forbidden = tf.reduce_any(tokens[..., None] == list(rules.forbid), axis=-1)
@@ -82,6 +86,13 @@ def _forced(scores, tokens, logits, total, time, prefix):
         tf.where(forced, alone, scores),
         tf.where(forced & first, token[:, None], tokens),
     )
+
+
+def _continuing(logits, time, rules):
+    """Leaves what may follow the prefix, where it has just ended."""
+    length = tf.reduce_sum(tf.cast(rules.prefix != 0, tf.int32), axis=1)
+    here = (length == time)[:, None]
+    return tf.where(here & ~rules.after_prefix, IMPOSSIBLE, logits)
 
 
 def _without_repeats(logits, size, time, past):

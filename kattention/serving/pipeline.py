@@ -74,9 +74,9 @@ class Pipeline:
             `Hypotheses`, best first, with `K = options.beam_width`.
         """
         source, step, state = self._open(strings)
-        prefix = prefixes
+        prefix = after_prefix = None
         if prefixes is not None:
-            prefix = self.target_tokenizer.encode(prefixes).to_tensor(PADDING)
+            prefix, after_prefix = self._open_prefix(prefixes)
         forbid = (PADDING, START)
         result = search.beam(
             step,
@@ -90,6 +90,7 @@ class Pipeline:
             min_length=options.min_length,
             no_repeat_ngram=options.no_repeat_ngram,
             prefix=prefix,
+            after_prefix=after_prefix,
             coverage_penalty=options.coverage_penalty,
             source_mask=source != PADDING,
             groups=options.groups,
@@ -142,6 +143,16 @@ class Pipeline:
             return self.model.step(tokens, state, memory)
 
         return source, step, state
+
+    def _open_prefix(self, strings):
+        """The tokens of prefixes but the last, and what may stand in its place.
+
+        Somebody who types may stop within a word, or after a space that
+        belongs to the next one: the last token is any that begins like it.
+        """
+        ids = self.target_tokenizer.encode(strings)
+        last = ids[:, -1:].to_tensor(PADDING, shape=[None, 1])[:, 0]
+        return ids[:, :-1].to_tensor(PADDING), self.target_tokenizer.longer(last)
 
     def _write(self, source, result):
         shape = tf.shape(result.tokens)

@@ -4,14 +4,18 @@ import re
 
 # SentencePiece writes a space as this character.
 SPACE = "\u2581"
-_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+
+
+def is_byte(piece):
+    """Whether a piece stands for one byte of a character that has no piece."""
+    return _BYTE.fullmatch(piece) is not None
 
 
 def piece_bytes(piece):
     """The UTF-8 bytes that a piece stands for."""
-    byte = _BYTE.fullmatch(piece)
-    if byte:
-        return bytes([int(byte[1], 16)])
+    if is_byte(piece):
+        return bytes([int(piece[3:5], 16)])
     return piece.replace(SPACE, " ").encode()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import sentencepiece
 import tensorflow as tf
 
+from kattention.text.pieces import is_byte
 from kattention.text.sentencepiece_op import SharedSentencepieceTokenizer
 
 PADDING, UNKNOWN, START, END = 0, 1, 2, 3
@@ -133,6 +134,24 @@ class SubwordTokenizer(tf.Module):
         known = (ids > PADDING) & (ids < self.vocabulary_size)
         pieces = tf.gather(tf.constant(self.vocabulary), tf.where(known, ids, 0))
         return tf.where(known, pieces, "")
+
+    def longer(self, ids):
+        """Which tokens begin with the piece of each of the ids `(B,)`.
+
+        Returns:
+            Booleans `(B, V)`: the id itself and the pieces of text that go on
+            from it; all where the id is 0.
+        """
+        spelt = [
+            id > END and not is_byte(piece) for id, piece in enumerate(self.vocabulary)
+        ]
+        shape = [tf.shape(ids)[0], self.vocabulary_size]
+        every = tf.broadcast_to(tf.constant(self.vocabulary), shape)
+        start = self.pieces(ids)[:, None]
+        length = tf.broadcast_to(tf.strings.length(start), shape)
+        begins = tf.strings.substr(every, tf.zeros_like(length), length) == start
+        ids = ids[:, None]
+        return (ids == 0) | (ids == tf.range(self.vocabulary_size)) | (begins & spelt)
 
 
 def _train(lines, vocabulary_size):

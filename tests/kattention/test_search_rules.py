@@ -69,6 +69,21 @@ def test_rows_have_prefixes_of_their_own():
     assert all(found[0] == 5 for found in hypotheses(together, 1))
 
 
+@given(st.integers(0, 999), st.lists(st.integers(1, 2), max_size=2))
+def test_what_may_follow_the_prefix_is_told(seed, prefix):
+    logits = random_table(seed)
+    where = len(prefix)
+    expected = all_sequences(
+        logits,
+        4,
+        lambda n: wu(n, 1),
+        lambda t: t[:where] == prefix and len(t) > where and t[where] in (1, END),
+    )
+    given_ids = tf.constant([prefix], tf.int32, shape=[1, where])
+    follows = tf.constant([[False, True, False, True]])
+    check(logits, expected, max_length=4, prefix=given_ids, after_prefix=follows)
+
+
 def test_a_prefix_goes_against_all_other_rules():
     result = beam(
         table_step(random_table(1)),
@@ -144,6 +159,7 @@ def test_groups_keep_apart():
         ({"min_length": 0}, "min_length must be at least 1, got 0"),
         ({"no_repeat_ngram": -1}, "no_repeat_ngram must be at least 0, got -1"),
         ({"prefix": [4, 5]}, r"prefix must be \(B, P\), got shape \(2,\)"),
+        ({"after_prefix": [[True] * 4]}, "after_prefix needs prefix, got None"),
         ({"groups": 3}, "groups must divide the beam_width 5, got 3"),
         ({"coverage_penalty": 0.2}, "coverage_penalty needs source_mask, got None"),
         ({"coverage_penalty": -1}, "coverage_penalty must be at least 0, got -1"),

@@ -181,6 +181,17 @@ def test_translations_begin_with_their_prefixes(translator):
     assert [one.text for one in found[1]] == [one.text for one in free]
 
 
+def test_a_prefix_may_stop_within_a_word():
+    tokenizer = SubwordTokenizer.train(["ma man maison maisons"] * 9, 280)
+    assert tokenizer.pieces(tokenizer.encode([" man mai"]).to_tensor()).shape[1] > 2
+    reader = Reader(tokenizer, "ma maison")
+    translator = Translator(reader, tokenizer, tokenizer)
+    for prefix in ("ma", "ma ", "ma ma"):
+        # "ma" alone is another token than the one that "maison" begins with.
+        [found] = translator.nbest(["a b c d"], [prefix], beam_width=1)
+        assert found[0].text == "ma maison"
+
+
 def test_samples_depend_on_the_seed_and_the_position(translator):
     texts = ["aab cab", "ba", "aab cab", ""]
     options = {"num_samples": 3, "temperature": 2.0, "top_k": 9}
