@@ -53,7 +53,7 @@ def build(case):
                     last = product(left, right, out)
                 # The gradients of a weight are one product over all steps.
                 whole = tf.tile(left, (times, 1)), tf.tile(out, (times, 1))
-                last = weight(*whole) if times > 2 else weight(left, out)
+                last = weight(*whole) if times > 1 else weight(left, out)
             for _ in range(2 * target):
                 last = tanh(hidden)
         last.numpy()

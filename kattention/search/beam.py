@@ -168,6 +168,17 @@ def beam(
             carried = carried._replace(past=past)
         return time + 1, token, carried, live, finished, written
 
+    finished, written = _loop(body, start, carried, rows, beam_width, groups)
+    if groups > 1:
+        finished = finished.best(beam_width)
+    tokens, alignments = trace(finished, *(part.stack() for part in written))
+    return Result(
+        tokens, finished.length, finished.score, alignments if step.aligned else None
+    )
+
+
+def _loop(body, start, carried, rows, beam_width, groups):
+    """Runs steps while a hypothesis lives; returns the finished and the history."""
     pair = tf.TensorShape([None, beam_width])
     anything = tf.TensorShape(None)
     *_, finished, written = tf.while_loop(
@@ -193,12 +204,7 @@ def beam(
             *(Finished(*[pair] * 4), (anything, anything, anything)),
         ),
     )
-    if groups > 1:
-        finished = finished.best(beam_width)
-    tokens, alignments = trace(finished, *(part.stack() for part in written))
-    return Result(
-        tokens, finished.length, finished.score, alignments if step.aligned else None
-    )
+    return finished, written
 
 
 def _rules(
