@@ -1,12 +1,11 @@
 """Words that a translation takes over from its source."""
 
 import re
+import unicodedata
 
 import numpy as np
 
-from kattention.text.pieces import piece_bytes, piece_spans
-
-_WORD = re.compile(r"\w+(?:[-'\u2019.]\w+)*|[^\w\s]")
+from kattention.text.pieces import SPACE, piece_bytes, piece_spans
 
 
 def copy_words(source, source_tokens, target_tokens, alignment, placeholders):
@@ -14,7 +13,7 @@ def copy_words(source, source_tokens, target_tokens, alignment, placeholders):
 
     Each placeholder gives way to the source word that its pieces read most.
     What a piece reads of a word is the sum over the pieces of that word, so a
-    word may be cut into many on either side.
+    word may be cut into many on either side. One that read no word stays.
 
     Args:
         source: The source text.
@@ -32,27 +31,41 @@ def copy_words(source, source_tokens, target_tokens, alignment, placeholders):
     """
     pieces = target_tokens[:-1] if target_tokens[-1:] == ["</s>"] else target_tokens
     spans = piece_spans(pieces)
-    words = _words(source)
+    words = _words(source.replace(SPACE, " "))
     shares = _shares(words, piece_spans(source_tokens[:-1]))
     text, done, result = b"".join(map(piece_bytes, pieces)), 0, b""
-    marks = b"|".join(re.escape(mark.encode()) for mark in placeholders)
+    longest_first = sorted(placeholders, key=len, reverse=True)
+    marks = b"|".join(re.escape(mark.encode()) for mark in longest_first)
     for match in re.finditer(marks, text) if words else ():
         # The text begins with the space that stands at -1.
         start, end = match.start() - 1, match.end() - 1
         rows = [i for i, (a, b) in enumerate(spans) if a < end and start < b]
         read = alignment[rows, : shares.shape[0]].mean(axis=0) @ shares
-        result += text[done : match.start()] + words[int(read.argmax())][2]
-        done = match.end()
+        if read.max() > 0:
+            result += text[done : match.start()] + words[int(read.argmax())][2]
+            done = match.end()
     return (result + text[done:]).decode(errors="replace").removeprefix(" ")
 
 
 def _words(text):
-    """The words of a text: `(start, end, bytes)`, counted in bytes."""
+    """The words of a text: `(start, end, bytes)`, counted in bytes.
+
+    What stands between spaces, without the signs at its ends: so "3.50",
+    "10:30" and "l'eau" are words, and so is a whole sentence in a script that
+    sets no spaces.
+    """
     found = []
-    for match in _WORD.finditer(text):
-        start, word = len(text[: match.start()].encode()), match[0].encode()
+    for match in re.finditer(r"\S+", text):
+        letters = [i for i, c in enumerate(match[0]) if not _is_sign(c)]
+        first, last = (letters[0], letters[-1]) if letters else (0, len(match[0]) - 1)
+        start = len(text[: match.start() + first].encode())
+        word = match[0][first : last + 1].encode()
         found.append((start, start + len(word), word))
     return found
+
+
+def _is_sign(character):
+    return unicodedata.category(character)[0] in "PS"
 
 
 def _shares(words, spans):

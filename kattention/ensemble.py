@@ -84,6 +84,7 @@ class Ensemble(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        config = dict(config)
         models = [
             keras.saving.deserialize_keras_object(model, custom_objects)
             for model in config.pop("models")

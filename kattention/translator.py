@@ -24,7 +24,8 @@ class Translation:
 
     Attributes:
         text: The translation.
-        score: Its log-probability, divided by the length penalty.
+        score: Its log-probability, divided by the length penalty, with what
+            unread words cost if a coverage penalty was asked for.
         source_tokens: Pieces of the source, the end token included.
         target_tokens: Pieces of the translation, the end token included.
         alignment: Array `(target tokens, source tokens)`: how much each target
@@ -146,7 +147,7 @@ class Translator:
             **options: The fields of `kattention.serving.BeamOptions`:
                 `beam_width`, `length_penalty`, `coverage_penalty`,
                 `min_length`, `max_length`, `max_ratio`, `no_repeat_ngram`,
-                `groups` and `diversity`.
+                `groups`, `diversity` and `allow_unknown`.
 
         Returns:
             A list of one list a string: up to `beam_width` `Translation`s,
@@ -157,8 +158,10 @@ class Translator:
                 are not as many prefixes, or a model without attention shall
                 copy.
         """
-        if copy:
-            options["allow_unknown"] = "<unk>" in copy
+        copy = _strings("copy", copy)
+        if "" in copy:
+            raise ValueError("copy must hold strings of some length, got ''")
+        options.setdefault("allow_unknown", "<unk>" in copy)
         options = serving.BeamOptions(**options)
         texts = _strings("texts", texts)
         columns = [texts]
@@ -187,6 +190,7 @@ class Translator:
         top_k=0,
         top_p=1.0,
         batch_size=64,
+        **limits,
     ):
         """Draws translations of strings.
 
@@ -200,18 +204,28 @@ class Translator:
             top_k: The same.
             top_p: The same.
             batch_size: Strings translated at a time; it changes no result.
+            **limits: `max_length` and `max_ratio`, as in `nbest`.
 
         Returns:
             A list of one list a string: `num_samples` `Translation`s in the
             order drawn.
         """
         texts = _strings("texts", texts)
-        seeds = [seed + i * 2**32 for i in range(len(texts))]
-        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        # Counted as 64 bits count.
+        seeds = [
+            (int(seed) + i * 2**32 + 2**63) % 2**64 - 2**63 for i in range(len(texts))
+        ]
+        options = serving.BeamOptions(**limits)
+        draw = {
+            "num_samples": num_samples,
+            "temperature": float(temperature),
+            "top_k": top_k,
+            "top_p": float(top_p),
+        }
         search = self._graph(
-            ("sample", num_samples, *options.values()),
+            ("sample", options, *draw.values()),
             lambda strings, seeds: self._pipeline.sample(
-                strings, seeds, num_samples, **options
+                strings, seeds, options, **draw
             ),
             [tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int64)],
         )
@@ -276,9 +290,13 @@ def _strings(name, texts, count=None):
     for text in texts:
         if not isinstance(text, str):
             raise ValueError(f"{name} must be strings, got {text!r}")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{name} must be valid Unicode, got {text!r}") from None
     if count is not None and len(texts) != count:
         raise ValueError(
-            f"{name} must be as many as the texts, {count}, got {len(texts)}"
+            f"{name} must be {count}, one for each source text, got {len(texts)}"
         )
     return texts
 
@@ -310,7 +328,8 @@ def _translations(found, row):
             continue
         alignment = None
         if found.alignments is not None:
-            alignment = found.alignments[row, k, : len(target), : len(source)]
+            # A copy: a view would keep the whole batch.
+            alignment = found.alignments[row, k, : len(target), : len(source)].copy()
         text = found.texts[row, k].decode()
         results.append(Translation(text, float(score), source, target, alignment))
     return results

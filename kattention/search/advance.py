@@ -45,13 +45,13 @@ def advance(scores, tokens, bonus, time, live, finished, ranking):
     """
     groups = ranking.groups
     if groups == 1:
-        return _advance(scores, tokens, bonus, time, live, finished, ranking)
+        return _advance(scores, tokens, bonus, time, live, finished, ranking)[:4]
     width = live.shape[1] // groups
     taken, parts = [], []
     for group, own in enumerate(finished.split(groups)):
         columns = slice(group * width, (group + 1) * width)
         cost = _cost(tokens[:, columns], taken, ranking.diversity)
-        new_live, token, parent, own = _advance(
+        new_live, token, parent, own, used = _advance(
             scores[:, columns],
             tokens[:, columns],
             None if bonus is None else bonus[:, columns],
@@ -61,7 +61,7 @@ def advance(scores, tokens, bonus, time, live, finished, ranking):
             ranking,
             cost,
         )
-        taken.append(tf.where(new_live > IMPOSSIBLE, token, -1))
+        taken.append(used)
         own = own._replace(parent=own.parent + columns.start)
         parts.append((new_live, token, parent + columns.start, own))
     live, token, parent, finished = zip(*parts, strict=True)
@@ -78,7 +78,11 @@ def _cost(tokens, taken, diversity):
 
 
 def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
-    """The same for one group, ranked by `scores - cost`."""
+    """The same for one group, ranked by `scores - cost`.
+
+    Returns:
+        What `advance` returns, and the tokens that were taken, -1 for none.
+    """
     rows, width, candidates = tf.shape(live)[0], live.shape[1], tokens.shape[2]
     flat = [rows, width * candidates]
     total = tf.reshape(live[..., None] + scores, flat)
@@ -111,6 +115,7 @@ def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
         )
         return finished.merge(new)
 
+    used = tf.where(stays | finishes, token, -1)
     finished = tf.cond(tf.reduce_any(finishes), merge, lambda: finished)
     # In the order of their ranks, which a cost makes another than the scores'.
     order = tf.where(stays, tf.range(count, 0, -1), 0)
@@ -130,4 +135,4 @@ def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
         normalize(best, ranking.limit[:, None], ranking.length_penalty),
     )
     done = at_limit | (hope <= finished.score[:, -1:])
-    return tf.where(done, IMPOSSIBLE, live), token, parent, finished
+    return tf.where(done, IMPOSSIBLE, live), token, parent, finished, used

@@ -84,7 +84,7 @@ def beam(
             0: all may repeat.
         prefix: Integers `(B, P)`, 0 after each: the tokens that every
             sequence of a row begins with, against all other rules. Their
-            log-probabilities count.
+            log-probabilities count. `max_length` cuts it too.
         after_prefix: Booleans `(B, V)`: the tokens that may come right after
             the prefix. `None`: all.
         coverage_penalty: What it costs to leave source positions unread. Live
@@ -95,7 +95,8 @@ def beam(
             its own and avoids the tokens of those before it.
         diversity: What a token costs a hypothesis, in log-probability, for
             each hypothesis of earlier groups that takes it in the same step.
-            It chooses; scores do not hold it.
+            It chooses; scores do not hold it, and two groups may still find
+            the same sequence.
 
     Returns:
         A `Result`.
@@ -117,7 +118,8 @@ def beam(
     section 7; groups: Vijayakumar et al., "Diverse Beam Search" (2016),
     section 4.
     """
-    _check(beam_width, no_repeat_ngram, coverage_penalty, source_mask, groups)
+    _check(beam_width, no_repeat_ngram, groups)
+    _check_penalties(length_penalty, coverage_penalty, source_mask, diversity)
     state, rows = open_state(state)
 
     def spread(x):
@@ -241,19 +243,26 @@ def _empty_past(rows, limit, no_repeat_ngram):
     return tf.zeros([rows, longest], tf.int32)
 
 
-def _check(beam_width, no_repeat_ngram, coverage_penalty, source_mask, groups):
+def _check(beam_width, no_repeat_ngram, groups):
     if beam_width < 1:
         raise ValueError(f"beam_width must be at least 1, got {beam_width}")
     if no_repeat_ngram < 0:
         raise ValueError(f"no_repeat_ngram must be at least 0, got {no_repeat_ngram}")
-    if coverage_penalty < 0:
-        raise ValueError(f"coverage_penalty must be at least 0, got {coverage_penalty}")
-    if coverage_penalty and source_mask is None:
-        raise ValueError("coverage_penalty needs source_mask, got None")
     if groups < 1 or beam_width % groups:
         raise ValueError(
             f"groups must divide the beam_width {beam_width}, got {groups}"
         )
+
+
+def _check_penalties(length_penalty, coverage_penalty, source_mask, diversity):
+    if length_penalty != length_penalty:
+        raise ValueError("length_penalty must be a number, got nan")
+    if not coverage_penalty >= 0:
+        raise ValueError(f"coverage_penalty must be at least 0, got {coverage_penalty}")
+    if coverage_penalty and source_mask is None:
+        raise ValueError("coverage_penalty needs source_mask, got None")
+    if not diversity >= 0:
+        raise ValueError(f"diversity must be at least 0, got {diversity}")
 
 
 def _check_aligned(aligned):

@@ -47,18 +47,13 @@ def candidates(logits, count, rules, time=0, past=None):
         `(scores, tokens)`, each `(N, C)`: the `count` best are among the `C`.
     """
     vocabulary = logits.shape[-1]
-    if vocabulary is None:
-        raise ValueError(
-            "step must return logits with a known last dimension, got "
-            f"{logits.shape}: tf.ensure_shape can say it"
-        )
     # What the rules take away must not leave fewer than `count`.
     spare = len(rules.forbid) + (rules.min_length is not None)
     allowed = logits
     if rules.no_repeat_ngram:
         allowed = _without_repeats(allowed, rules.no_repeat_ngram, time, past)
     if rules.after_prefix is not None:
-        allowed = _continuing(allowed, time, rules)
+        allowed = _continuing(logits, allowed, time, rules)
     scores, tokens = top_k(allowed, min(count + spare, vocabulary))
     best = (scores, tokens) if allowed is logits else top_k(logits, 1)
     total = log_normalizer(logits, *(part[:, :1] for part in best))
@@ -88,11 +83,13 @@ def _forced(scores, tokens, logits, total, time, prefix):
     )
 
 
-def _continuing(logits, time, rules):
+def _continuing(logits, allowed, time, rules):
     """Leaves what may follow the prefix, where it has just ended."""
+    missing = logits.shape[-1] - rules.after_prefix.shape[1]
+    may = tf.pad(rules.after_prefix, [[0, 0], [0, missing]])
     length = tf.reduce_sum(tf.cast(rules.prefix != 0, tf.int32), axis=1)
     here = (length == time)[:, None]
-    return tf.where(here & ~rules.after_prefix, IMPOSSIBLE, logits)
+    return tf.where(here, tf.where(may, logits, IMPOSSIBLE), allowed)
 
 
 def _without_repeats(logits, size, time, past):

@@ -18,9 +18,10 @@ def force(step, state, tokens, start=2, length_penalty=0.0):
         length_penalty: As in `beam`. 0: the plain log-probability.
 
     Returns:
-        A `Result` with `K = 1`: `tokens` again, the log-probability that the
-        model gives them, and what it read. A sequence that the model holds
-        for impossible, and one without tokens, leaves an empty slot.
+        A `Result` with `K = 1`: `tokens` again, as long as the longest, the
+        log-probability that the model gives them, and what it read. A
+        sequence that the model holds for impossible, and one without tokens,
+        leaves an empty slot.
 
     Raises:
         ValueError: `state` holds no tensor, or `tokens` is not `(B, T)`.

@@ -1,5 +1,6 @@
 """What every search returns, and how every search begins."""
 
+import numbers
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -10,7 +11,9 @@ IMPOSSIBLE = -float("inf")
 
 
 class Result(NamedTuple):
-    """Hypotheses, best first: B rows, K a row, T steps, S source positions.
+    """Hypotheses: B rows, K a row, T steps, S source positions.
+
+    The best first, but for `sample`, which keeps the order drawn.
 
     Attributes:
         tokens: `(B, K, T)` int32, the end token included, 0 after it.
@@ -38,6 +41,11 @@ class Stepper:
         A missing alignment comes as `(N, 0)`.
         """
         logits, new_state, alignment = self.step(tokens, state)
+        if logits.shape[-1] is None:
+            raise ValueError(
+                "step must return logits with a known last dimension, got "
+                f"{logits.shape}: tf.ensure_shape can say it"
+            )
         self.aligned = alignment is not None
         if not self.aligned:
             alignment = tf.zeros([tf.shape(tokens)[0], 0])
@@ -68,6 +76,14 @@ def history(dtype, *shape):
 
 def each_row(name, value, rows, least):
     """An integer, or one a row, as int32 `(B,)`."""
-    if isinstance(value, int) and value < least:
+    if isinstance(value, numbers.Integral) and value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
-    return tf.broadcast_to(tf.cast(value, tf.int32), [rows])
+    value = tf.convert_to_tensor(value)
+    if not value.dtype.is_integer or value.shape.rank not in (0, 1):
+        raise ValueError(
+            f"{name} must be an integer or integers (B,), got {value.dtype.name} of "
+            f"shape {value.shape}"
+        )
+    # One that is too small among many is taken for the least.
+    value = tf.maximum(tf.cast(value, tf.int32), least)
+    return tf.broadcast_to(value, [rows])

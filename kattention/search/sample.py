@@ -40,7 +40,8 @@ def sample(
         num_samples: Sequences drawn for each row, `K`.
         temperature: Below 1 sharper, above 1 flatter: a number, or floats
             `(B,)`.
-        top_k: Draw from so many tokens only. 0: from all.
+        top_k: Draw from the so many most probable tokens, and those equal to
+            the last of them. 0: from all.
         top_p: Draw from the most probable tokens that together have this
             probability: a number, or floats `(B,)`.
         start: Id of the token before the first.
@@ -70,6 +71,7 @@ def sample(
     (2020), section 3.
     """
     _check(num_samples, temperature, top_k, top_p)
+    forbid = tuple(forbid)
     state, rows = open_state(state)
 
     def spread(x):
@@ -78,19 +80,19 @@ def sample(
     limit = each_row("max_length", max_length, rows, least=1)
     steps = tf.reduce_max(tf.concat([limit, [1]], axis=0))
     uniform = _uniform(seed, rows, num_samples, steps)
-    truncates = tf.is_tensor(top_p) or top_p < 1
+    truncates = top_k or not (isinstance(top_p, (int, float)) and top_p == 1)
     temperature, top_p = (
-        spread(tf.broadcast_to(tf.cast(x, tf.float32), [rows]))
+        spread(tf.broadcast_to(tf.cast(x, tf.float32), [rows]))[:, None]
         for x in (temperature, top_p)
     )
+    # A server cannot refuse one row of a batch: what is no temperature is cold.
+    temperature = tf.minimum(tf.where(temperature > 1e-6, temperature, 1e-6), 1e6)
 
     def choose(time, logits):
-        scaled = _without(logits, forbid) / temperature[:, None]
-        if top_k or truncates:
-            scaled, ids = tf.math.top_k(scaled, top_k or logits.shape[-1])
-        token = _draw(scaled, uniform[:, time], top_p)
-        if top_k or truncates:
-            token = tf.gather(ids, token, batch_dims=1)
+        scaled = _without(logits, forbid) / temperature
+        if truncates:
+            scaled = _truncate(scaled, top_k, top_p)
+        token = _draw(scaled, uniform[:, time])
         scores = _without(tf.nn.log_softmax(logits), forbid)
         return token, tf.gather(scores, token, batch_dims=1)
 
@@ -112,14 +114,14 @@ def sample(
 def _check(num_samples, temperature, top_k, top_p):
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-    if not tf.is_tensor(temperature) and not temperature > 0:
+    if isinstance(temperature, (int, float)) and not 0 < temperature < float("inf"):
         raise ValueError(
-            f"temperature must be above 0, got {temperature}: greedy() takes the "
-            "most probable token"
+            f"temperature must be above 0 and finite, got {temperature}: greedy() "
+            "takes the most probable token"
         )
     if top_k < 0:
         raise ValueError(f"top_k must be at least 0, got {top_k}")
-    if not tf.is_tensor(top_p) and not 0 < top_p <= 1:
+    if isinstance(top_p, (int, float)) and not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
 
 
@@ -147,12 +149,19 @@ def _without(logits, forbid):
     return tf.where(forbidden, IMPOSSIBLE, logits)
 
 
-def _draw(logits, uniform, top_p):
+def _truncate(logits, top_k, top_p):
+    """Leaves the most probable tokens, where they stand."""
+    size = logits.shape[-1]
+    values, _ = tf.math.top_k(logits, min(top_k or size, size))
+    before = tf.cumsum(tf.nn.softmax(values), axis=-1, exclusive=True)
+    first = tf.range(tf.shape(values)[1]) == 0
+    kept = first | (before < top_p) | (top_p >= 1)
+    least = tf.reduce_min(tf.where(kept, values, -IMPOSSIBLE), axis=-1, keepdims=True)
+    return tf.where(logits >= least, logits, IMPOSSIBLE)
+
+
+def _draw(logits, uniform):
     """Draws a column of each row by inverting the cumulative distribution."""
-    mass = tf.nn.softmax(logits)
-    mass = tf.where(
-        tf.cumsum(mass, axis=-1, exclusive=True) < top_p[:, None], mass, 0.0
-    )
-    reached = tf.cumsum(mass, axis=-1)
+    reached = tf.cumsum(tf.nn.softmax(logits), axis=-1)
     aim = uniform[:, None] * reached[:, -1:]
     return tf.reduce_sum(tf.cast(reached <= aim, tf.int32), axis=-1)

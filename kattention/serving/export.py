@@ -23,7 +23,8 @@ def export(path, model, source_tokenizer, target_tokenizer, options=None, exampl
                           attention (B, T, S); absent without attention
         nbest             translation (B, K), score (B, K)
         sample            translation (B,), score (B,), drawn from seed (B,)
-                          int64, temperature (B,) and top_p (B,) float32
+                          int64, temperature (B,) and top_p (B,) float32; of
+                          the options only the limits count
 
     The version appears whole or not at all: it is written aside, loaded in a
     fresh process, which translates `example`, and then renamed.
@@ -94,7 +95,9 @@ def _signatures(pipeline, options):
         }
 
     def sample(text, seed, temperature, top_p):
-        found = pipeline.sample(text, seed, temperature=temperature, top_p=top_p)
+        found = pipeline.sample(
+            text, seed, options, temperature=temperature, top_p=top_p
+        )
         return {"translation": found.texts[:, 0], "score": found.scores[:, 0]}
 
     text, seed, temperature, top_p = (
@@ -107,13 +110,13 @@ def _signatures(pipeline, options):
         )
     )
     signatures = {"serving_default": (best, [text]), "nbest": (nbest, [text])}
-    if aligns(pipeline.model):
+    if _aligns(pipeline.model):
         signatures["attention"] = attention, [text]
     signatures["sample"] = sample, [text, seed, temperature, top_p]
     return signatures
 
 
-def aligns(model):
+def _aligns(model):
     """Whether the model's steps yield alignments."""
     memory, state = model.encode(tf.constant([[END, END]]))
     return model.step(tf.constant([START]), state, memory)[2] is not None

@@ -32,7 +32,8 @@ class BeamOptions:
     """How translations are looked for: see `kattention.search.beam`.
 
     A translation has at most `max_ratio` times the tokens of its own source
-    and 10 more, whatever else is in the batch, and at most `max_length`.
+    and 10 more, whatever else is in the batch, and at most `max_length`; a
+    prefix is never cut. `allow_unknown` lets the unknown token be produced.
     """
 
     beam_width: int = 5
@@ -49,8 +50,10 @@ class BeamOptions:
     def __post_init__(self):
         if self.max_length is not None and self.max_length < 1:
             raise ValueError(f"max_length must be at least 1, got {self.max_length}")
-        if not self.max_ratio >= 0:
-            raise ValueError(f"max_ratio must be at least 0, got {self.max_ratio}")
+        if not 0 <= self.max_ratio < float("inf"):
+            raise ValueError(
+                f"max_ratio must be at least 0 and finite, got {self.max_ratio}"
+            )
 
 
 class Pipeline:
@@ -74,9 +77,13 @@ class Pipeline:
             `Hypotheses`, best first, with `K = options.beam_width`.
         """
         source, step, state = self._open(strings)
+        limit = _limit(source, options)
         prefix = after_prefix = None
         if prefixes is not None:
             prefix, after_prefix = self._open_prefix(prefixes)
+            # All of the prefix, the token after it and the end.
+            length = tf.reduce_sum(tf.cast(prefix != PADDING, tf.int32), axis=1)
+            limit = tf.maximum(limit, length + 2)
         forbid = (PADDING, START)
         result = search.beam(
             step,
@@ -84,7 +91,7 @@ class Pipeline:
             start=START,
             end=END,
             beam_width=options.beam_width,
-            max_length=_limit(source, options.max_ratio, options.max_length),
+            max_length=limit,
             length_penalty=options.length_penalty,
             forbid=forbid if options.allow_unknown else (*forbid, UNKNOWN),
             min_length=options.min_length,
@@ -98,14 +105,15 @@ class Pipeline:
         )
         return self._write(source, result)
 
-    def sample(self, strings, seed, num_samples=1, **options):
+    def sample(self, strings, seed, options, num_samples=1, **draw):
         """Draws translations of strings `(B,)` with the seeds `(B,)`.
 
         Args:
             strings: Strings `(B,)`.
             seed: Integers `(B,)`.
+            options: `BeamOptions`, of which the limits count.
             num_samples: `K`.
-            **options: `temperature`, `top_k` and `top_p` of
+            **draw: `temperature`, `top_k` and `top_p` of
                 `kattention.search.sample`.
 
         Returns:
@@ -119,9 +127,9 @@ class Pipeline:
             num_samples,
             start=START,
             end=END,
-            max_length=_limit(source, BeamOptions.max_ratio, None),
+            max_length=_limit(source, options),
             forbid=(PADDING, UNKNOWN, START),
-            **options,
+            **draw,
         )
         return self._write(source, result)
 
@@ -152,7 +160,7 @@ class Pipeline:
         """
         ids = self.target_tokenizer.encode(strings)
         last = ids[:, -1:].to_tensor(PADDING, shape=[None, 1])[:, 0]
-        return ids[:, :-1].to_tensor(PADDING), self.target_tokenizer.longer(last)
+        return ids[:, :-1].to_tensor(PADDING), self.target_tokenizer.continuations(last)
 
     def _write(self, source, result):
         shape = tf.shape(result.tokens)
@@ -176,8 +184,8 @@ def with_end(tokenizer, strings):
     return tf.pad(ids, [[0, 0], [0, missing]])
 
 
-def _limit(source, max_ratio, max_length):
+def _limit(source, options):
     """Most tokens of each translation, `(B,)`."""
     length = tf.reduce_sum(tf.cast(source != PADDING, tf.float32), axis=1)
-    limit = tf.cast(max_ratio * length, tf.int32) + 10
-    return limit if max_length is None else tf.minimum(limit, max_length)
+    limit = options.max_ratio * length + 10
+    return tf.cast(tf.minimum(limit, options.max_length or 100_000), tf.int32)

@@ -135,7 +135,7 @@ class SubwordTokenizer(tf.Module):
         pieces = tf.gather(tf.constant(self.vocabulary), tf.where(known, ids, 0))
         return tf.where(known, pieces, "")
 
-    def longer(self, ids):
+    def continuations(self, ids):
         """Which tokens begin with the piece of each of the ids `(B,)`.
 
         Returns:

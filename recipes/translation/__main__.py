@@ -113,10 +113,12 @@ def _hypotheses(translator, line, number, options):
             [line],
             # As if all lines were drawn at once.
             options.seed + number * 2**32,
-            options.samples,
-            options.temperature,
-            options.top_k,
-            options.top_p,
+            num_samples=options.samples,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            top_p=options.top_p,
+            max_length=options.max_length,
+            max_ratio=options.max_ratio,
         )
         return found
     prefixes = None if options.prefix is None else [options.prefix]

@@ -132,12 +132,14 @@ def _add_translate(commands):
         "--samples",
         type=_positive(int),
         metavar="N",
-        help="draw so many translations instead, printed in the same way",
+        help="draw so many translations instead, printed in the same way; of the "
+        "search options only --max-length and --max-ratio count",
     )
-    command.add_argument("--seed", type=int, default=1, help="of the samples")
-    command.add_argument("--temperature", type=_positive(float), default=1.0)
-    command.add_argument("--top-k", type=_positive(int), default=0)
-    command.add_argument("--top-p", type=_positive(float), default=1.0)
+    drawn = command.add_argument_group("samples")
+    drawn.add_argument("--seed", type=int, default=1)
+    drawn.add_argument("--temperature", type=_positive(float), default=1.0)
+    drawn.add_argument("--top-k", type=_positive(int), default=0)
+    drawn.add_argument("--top-p", type=_positive(float), default=1.0)
     _add_search(command)
 
 

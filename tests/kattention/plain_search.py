@@ -58,6 +58,7 @@ def plain_beam(logits, width, max_length, alpha, groups=1, diversity=0.0):
             live[group] = [pair for pair in ranked if pair[1][-1] != END][:size]
             if length == max_length:
                 ends, live[group] = ends + live[group], []
+            taken += [tokens[-1] for _, tokens in ends + live[group]]
             ends = [(total / wu(length, alpha), tokens) for total, tokens in ends]
             finished[group] = sorted(finished[group] + ends, reverse=True)[:size]
             if live[group] and len(finished[group]) == size:
@@ -65,5 +66,4 @@ def plain_beam(logits, width, max_length, alpha, groups=1, diversity=0.0):
                 hope = max(best / wu(n, alpha) for n in (length + 1, max_length))
                 if hope <= finished[group][-1][0]:
                     live[group] = []
-            taken += [tokens[-1] for _, tokens in live[group]]
     return sorted(itertools.chain(*finished), reverse=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kattention.search import force, greedy, sample
 from tests.conftest import run_python
 from tests.kattention.plain_search import END, START, log_softmax
-from tests.kattention.test_search import table_step
+from tests.kattention.test_search import hypotheses, table_step
 
 TABLE = 2 * np.random.default_rng(4).normal(size=(6, 6))
 
@@ -19,7 +19,9 @@ def draw(**options):
 
 
 def first_tokens(**options):
-    tokens = draw(num_samples=20_000, max_length=1, **options).tokens
+    # In a graph: eagerly each draw would be a call.
+    run = tf.function(lambda: draw(num_samples=20_000, max_length=1, **options).tokens)
+    tokens = run()
     return np.bincount(tokens[0, :, 0], minlength=6) / 20_000
 
 
@@ -63,6 +65,48 @@ def test_the_narrowest_draw_is_greedy():
         found = draw(max_length=8, **narrow)
         np.testing.assert_array_equal(found.tokens, expected.tokens)
         np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("same", [{"top_p": tf.ones([1])}, {"top_k": 6}])
+def test_a_truncation_that_takes_nothing_away_changes_no_draw(same):
+    plain = draw(num_samples=30, temperature=2.0)
+    found = draw(num_samples=30, temperature=2.0, **same)
+    np.testing.assert_array_equal(plain.tokens, found.tokens)
+
+
+def test_each_row_has_its_own_temperature_and_mass():
+    narrow, wide = {"seed": 1}, {"seed": 1, "temperature": 3.0, "top_p": 0.8}
+    expected = [draw(num_samples=9, max_length=5, **one) for one in (narrow, wide)]
+    found = sample(
+        table_step(TABLE),
+        tf.zeros([2, 1]),
+        seed=tf.constant([1, 1]),
+        num_samples=9,
+        max_length=5,
+        temperature=[1.0, 3.0],
+        top_p=np.array([1.0, 0.8]),
+    )
+    for row, one in enumerate(expected):
+        np.testing.assert_array_equal(found.lengths[row], one.lengths[0])
+        np.testing.assert_allclose(found.scores[row], one.scores[0], rtol=1e-5)
+
+
+def test_a_row_that_is_told_nonsense_does_not_harm_the_others():
+    odd = tf.constant([0.0, np.nan, -1.0, np.inf, 1.0])
+    step, state = table_step(TABLE), tf.zeros([5, 1])
+    seeds = tf.fill([5], 3)
+    alone = draw(seed=3)
+    for told in ({"temperature": odd}, {"top_p": odd}):
+        found = sample(step, state, seeds, **told)
+        assert hypotheses(found, 4) == hypotheses(alone)
+        assert np.isfinite(found.scores).all()
+        assert (found.lengths.numpy() > 0).all()
+
+
+def test_what_is_forbidden_may_come_from_a_generator():
+    found = draw(num_samples=40, forbid=(id for id in (0, 1, 5)))
+    assert set(found.tokens.numpy().ravel()) <= {0, 2, 3, 4}
+    assert not (found.tokens[0, :, 0].numpy() == 0).any()
 
 
 @given(st.integers(0, 2**40), st.integers(1, 4))
@@ -145,7 +189,7 @@ def test_following_a_sequence_gives_its_log_probability():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": 0}, r"above 0, got 0: greedy\(\) takes the most probable"),
+        ({"temperature": 0}, r"finite, got 0: greedy\(\) takes the most probable"),
         ({"top_p": 0}, "top_p must be above 0 and at most 1, got 0"),
         ({"top_k": -1}, "top_k must be at least 0, got -1"),
         ({"num_samples": 0}, "num_samples must be at least 1, got 0"),

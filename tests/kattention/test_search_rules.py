@@ -97,6 +97,18 @@ def test_a_prefix_goes_against_all_other_rules():
     assert hypotheses(result)[0] == [1, 1, 1, END]
 
 
+def test_what_follows_the_prefix_may_repeat_it():
+    result = beam(
+        table_step(random_table(1)),
+        tf.zeros([1, 1]),
+        prefix=[[1, 1]],
+        after_prefix=[[False, True, False, False]],
+        no_repeat_ngram=1,
+        beam_width=1,
+    )
+    assert hypotheses(result)[0][:3] == [1, 1, 1]
+
+
 @given(st.integers(0, 999), st.sampled_from([0.5, 1.0]))
 def test_plain_length_normalisation_divides_by_the_length(seed, alpha):
     logits = random_table(seed)
@@ -135,6 +147,35 @@ def test_coverage_counts_when_a_hypothesis_finishes(seed, penalty):
     assert sorted(hypotheses(result)) == sorted(tokens for _, tokens in expected)
 
 
+def test_no_row_is_shorter_than_its_own_least():
+    logits = random_table(3, 5)
+    logits[:, END] = 9
+    result = beam(table_step(logits), tf.zeros([2, 1]), beam_width=1, min_length=[1, 4])
+    assert result.lengths.numpy().tolist() == [[1], [4]]
+
+
+def test_a_row_stops_when_nothing_can_get_better():
+    logits = np.zeros((5, 5))
+    logits[:, END] = 9
+    result = beam(
+        table_step(logits),
+        tf.zeros([1, 1]),
+        beam_width=2,
+        max_length=50,
+        length_penalty=0.0,
+    )
+    assert result.tokens.shape[2] < 4
+
+
+def test_groups_keep_apart_in_ends_and_at_the_limit_too():
+    logits = np.log(np.full((6, 6), 0.06))
+    logits[:, END] = np.log(0.7)
+    options = {"beam_width": 3, "groups": 3, "diversity": 50.0}
+    for most in (1, 4):
+        result = beam(table_step(logits), tf.zeros([1, 1]), max_length=most, **options)
+        assert len({found[0] for found in hypotheses(result)}) == 3
+
+
 def test_groups_keep_apart():
     logits = random_table(2, 8)
     logits[:, END] = -9
@@ -162,6 +203,10 @@ def test_groups_keep_apart():
         ({"after_prefix": [[True] * 4]}, "after_prefix needs prefix, got None"),
         ({"groups": 3}, "groups must divide the beam_width 5, got 3"),
         ({"coverage_penalty": 0.2}, "coverage_penalty needs source_mask, got None"),
+        ({"diversity": -1}, "diversity must be at least 0, got -1"),
+        ({"length_penalty": float("nan")}, "length_penalty must be a number, got nan"),
+        ({"max_length": np.int64(0)}, "max_length must be at least 1, got 0"),
+        ({"max_length": 2.5}, "max_length must be an integer or integers"),
         ({"coverage_penalty": -1}, "coverage_penalty must be at least 0, got -1"),
     ],
 )

@@ -144,6 +144,31 @@ def test_options_reach_the_export(translator, tmp_path):
             np.testing.assert_allclose(found["score"][row, k], one.score, rtol=1e-5)
 
 
+def test_options_reach_the_search(translator):
+    """The same search by hand, with each option away from its default."""
+    model, tokenizer = translator.model, translator.source_tokenizer
+    options = {"beam_width": 4, "groups": 2, "diversity": 3.0, "no_repeat_ngram": 1}
+    options |= {"coverage_penalty": 0.3, "length_penalty": 0.2, "min_length": 3}
+    [ids] = tokenizer.encode(["aab cab ba"]).to_list()
+    source = tf.constant([[*ids, 3]])
+    memory, state = model.encode(source)
+    expected = search.beam(
+        lambda tokens, state: model.step(tokens, state, memory),
+        state,
+        max_length=min(7, int(0.1 * (len(ids) + 1)) + 10),
+        forbid=(0, 1, 2),
+        source_mask=tf.ones_like(source, tf.bool),
+        **options,
+    )
+    [found] = translator.nbest(["aab cab ba"], max_length=7, max_ratio=0.1, **options)
+    np.testing.assert_allclose(
+        [one.score for one in found], expected.scores[0, : len(found)], rtol=1e-5
+    )
+    pieces = tokenizer.pieces(expected.tokens[0]).numpy()
+    for one, row in zip(found, pieces, strict=False):
+        assert one.target_tokens == [piece.decode() for piece in row if piece]
+
+
 def test_an_ensemble_is_exported_like_one_model(translator, tmp_path):
     other = make_translator().model
     ensemble = kattention.Translator(

@@ -113,7 +113,7 @@ def test_a_corrupt_file_is_named(tmp_path):
 def test_a_piece_is_continued_by_those_that_begin_like_it():
     tokenizer = SubwordTokenizer.train(["ma man maison maisons"] * 9, 280)
     start = tokenizer.vocabulary.index("\u2581ma")
-    found = tokenizer.longer(tf.constant([start, 0])).numpy()
+    found = tokenizer.continuations(tf.constant([start, 0])).numpy()
     pieces = {tokenizer.vocabulary[id] for id in np.flatnonzero(found[0])}
     assert pieces == {p for p in tokenizer.vocabulary if p.startswith("\u2581ma")}
     assert len(pieces) > 2
@@ -123,5 +123,5 @@ def test_a_piece_is_continued_by_those_that_begin_like_it():
 def test_what_is_typed_is_no_special_token():
     tokenizer = SubwordTokenizer.train(["a < b"] * 9, 280)
     start = tokenizer.vocabulary.index("<")
-    [found] = tokenizer.longer(tf.constant([start])).numpy()
+    [found] = tokenizer.continuations(tf.constant([start])).numpy()
     assert [tokenizer.vocabulary[id] for id in np.flatnonzero(found)] == ["<"]

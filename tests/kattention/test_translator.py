@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -178,12 +179,12 @@ def test_translations_begin_with_their_prefixes(translator):
         assert len(own) == 3
         assert all(one.text.startswith(prefix) for one in own)
     free = translator.nbest(["ab"], beam_width=3)[0]
+    # At an empty prefix nothing is told.
     assert [one.text for one in found[1]] == [one.text for one in free]
 
 
 def test_a_prefix_may_stop_within_a_word():
     tokenizer = SubwordTokenizer.train(["ma man maison maisons"] * 9, 280)
-    assert tokenizer.pieces(tokenizer.encode([" man mai"]).to_tensor()).shape[1] > 2
     reader = Reader(tokenizer, "ma maison")
     translator = Translator(reader, tokenizer, tokenizer)
     for prefix in ("ma", "ma ", "ma ma"):
@@ -219,6 +220,21 @@ def test_an_ensemble_of_equals_is_one_of_them(translator, tmp_path):
         assert one.text == two.text
         np.testing.assert_allclose(one.score, two.score, rtol=1e-5)
         np.testing.assert_allclose(one.alignment, two.alignment, atol=1e-5)
+
+
+def test_every_run_of_an_ensemble_has_its_say(translator, tmp_path):
+    keras.utils.set_random_seed(7)
+    tokenizer = translator.source_tokenizer
+    model = make_seq2seq(vocabulary=tokenizer.vocabulary_size)
+    translator.save(tmp_path / "a")
+    Translator(model, tokenizer, tokenizer).save(tmp_path / "b")
+    runs = [tmp_path / "a"], [tmp_path / "b"], [tmp_path / "a", tmp_path / "b"]
+    first, second, both = (
+        Translator.load(*paths).score(["aab"], [""])[0].score for paths in runs
+    )
+    mean = np.log((np.exp(first) + np.exp(second)) / 2)
+    np.testing.assert_allclose(both, mean, rtol=1e-5)
+    assert abs(first - second) > 1e-3
 
 
 def test_an_ensemble_wants_one_vocabulary(translator, tmp_path):
@@ -285,15 +301,50 @@ def test_nothing_can_be_copied_without_attention():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prefixes": ["a", "b"]}, "prefixes must be as many as the texts, 1, got 2"),
+        (
+            {"prefixes": ["a", "b"]},
+            "prefixes must be 1, one for each source text, got 2",
+        ),
+        ({"copy": "<n>"}, "copy must be a list of strings, got one string"),
+        ({"copy": [""]}, "copy must hold strings of some length"),
+        ({"prefixes": ["\ud800"]}, "prefixes must be valid Unicode"),
+        ({"max_ratio": float("inf")}, "max_ratio must be at least 0 and finite"),
         ({"max_length": 0}, "max_length must be at least 1, got 0"),
-        ({"max_ratio": -1}, "max_ratio must be at least 0, got -1"),
+        ({"max_ratio": -1}, "max_ratio must be at least 0 and finite, got -1"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(translator, options, message):
     with pytest.raises(ValueError, match=message):
         translator.nbest(["aab"], **options)
+
+
+def test_a_prefix_is_never_cut(translator):
+    prefix = "cab ab ba " * 5 + "cab"
+    for one in translator.nbest(["a"], [prefix])[0]:
+        assert one.text.startswith(prefix)
+
+
+def test_a_seed_may_be_any_integer(translator):
+    for seed in (-1, 2**70, np.int32(5)):
+        found = translator.sample(["aab", "ba"], seed, max_length=4)
+        assert all(len(own[0].target_tokens) <= 4 for own in found)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("Jose\u0301 paid 1,000.50.", ["Jose\u0301", "paid", "1,000.50"]),
+        ("(a@b.com) at 10:30!", ["a@b.com", "at", "10:30"]),
+        ("l'eau - 5 \u20ac", ["l'eau", "-", "5", "\u20ac"]),
+    ],
+)
+def test_words_are_what_stands_between_spaces(source, words):
+    from kattention.copying import _words
+
+    assert [word.decode() for _, _, word in _words(source)] == words
+    for start, end, word in _words(source):
+        assert source.encode()[start:end] == word
 
 
 def test_an_unknown_option_is_named(translator):
