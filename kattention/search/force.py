@@ -6,7 +6,7 @@ from kattention.search.result import open_state
 from kattention.search.walk import walk
 
 
-def force(step, state, tokens, start=2, length_penalty=0.0):
+def force(step, state, tokens, start=2):
     """Follows given sequences and scores them.
 
     Args:
@@ -15,7 +15,6 @@ def force(step, state, tokens, start=2, length_penalty=0.0):
         state: Nested tensors of `B` rows: the state before the first step.
         tokens: Integers `(B, T)`, the end token included, 0 after it.
         start: Id of the token before the first.
-        length_penalty: As in `beam`. 0: the plain log-probability.
 
     Returns:
         A `Result` with `K = 1`: `tokens` again, as long as the longest, the
@@ -48,4 +47,4 @@ def force(step, state, tokens, start=2, length_penalty=0.0):
         scores = tf.nn.log_softmax(logits)
         return token, tf.gather(scores, token, batch_dims=1)
 
-    return walk(step, state, rows, choose, start, None, lengths, length_penalty)
+    return walk(step, state, rows, choose, start, None, lengths, 0.0)

@@ -1,6 +1,5 @@
 """What every search returns, and how every search begins."""
 
-import numbers
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -76,14 +75,15 @@ def history(dtype, *shape):
 
 def each_row(name, value, rows, least):
     """An integer, or one a row, as int32 `(B,)`."""
-    if isinstance(value, numbers.Integral) and value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
     value = tf.convert_to_tensor(value)
     if not value.dtype.is_integer or value.shape.rank not in (0, 1):
         raise ValueError(
             f"{name} must be an integer or integers (B,), got {value.dtype.name} of "
             f"shape {value.shape}"
         )
-    # One that is too small among many is taken for the least.
+    known = tf.get_static_value(value)
+    if known is not None and (known < least).any():
+        raise ValueError(f"{name} must be at least {least}, got {known.tolist()}")
+    # In a graph one row cannot be refused: it gets the least.
     value = tf.maximum(tf.cast(value, tf.int32), least)
     return tf.broadcast_to(value, [rows])

@@ -28,8 +28,7 @@ def sample(
 
     over the `top_k` most probable tokens and, of these, the fewest that hold
     a mass of `top_p`. A draw depends on nothing but the seed of its row, its
-    number among the samples, and the step: not on the batch, the process or
-    the device.
+    number among the samples, and the step: not on the batch or the process.
 
     Args:
         step: `(tokens (N,), state) -> (logits (N, V), state, alignment)`, the

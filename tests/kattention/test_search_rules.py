@@ -206,6 +206,7 @@ def test_groups_keep_apart():
         ({"diversity": -1}, "diversity must be at least 0, got -1"),
         ({"length_penalty": float("nan")}, "length_penalty must be a number, got nan"),
         ({"max_length": np.int64(0)}, "max_length must be at least 1, got 0"),
+        ({"max_length": [0, 3]}, r"max_length must be at least 1, got \[0, 3\]"),
         ({"max_length": 2.5}, "max_length must be an integer or integers"),
         ({"coverage_penalty": -1}, "coverage_penalty must be at least 0, got -1"),
     ],
