@@ -1,6 +1,9 @@
 """Real sentences for benchmarks: Multi30k En-De in subwords."""
 
+import atexit
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from kattention.text import SubwordTokenizer
 from recipes.translation import corpora
+from recipes.translation.encoded import encode
 from recipes.translation.pipeline import Batches
 from recipes.translation.presets import PRESETS
 
@@ -24,7 +28,10 @@ def load(data_dir, vocabulary, count=None):
 
 def our_batches(pairs, tokenizer):
     """The recipes' `Batches`."""
-    return Batches(pairs, tokenizer, tokenizer, PRESETS["small"].batch_tokens)
+    folder = Path(tempfile.mkdtemp()) / "ids"
+    atexit.register(shutil.rmtree, folder.parent)
+    encoded = encode(folder, pairs, tokenizer, tokenizer)
+    return Batches(encoded, PRESETS["small"].batch_tokens)
 
 
 def write_batches(folder, data_dir, vocabulary, count=960):

@@ -11,7 +11,15 @@ import keras
 from tqdm import tqdm
 
 import kattention
-from recipes.translation import corpora, evaluate, run, toy, train
+from recipes.translation import (
+    corpora,
+    evaluate,
+    files,
+    preparation,
+    run,
+    toy,
+    train,
+)
 from recipes.translation.alignment import toy_error_rates
 from recipes.translation.arguments import build_parser, search_options
 from recipes.translation.errors import UsageError
@@ -49,8 +57,9 @@ def _train(options):
         raise UsageError("--valid-source and --valid-target go together")
     if options.valid_source and options.data:
         raise UsageError("--valid-source goes with --pairs or --source, not --data")
-    chosen = {name: value for name, value in vars(options).items() if name != "command"}
-    train.train(chosen)
+    if options.minutes and options.epochs:
+        raise UsageError("give either --minutes or --epochs")
+    train.train(vars(options))
     print(f"the run is in {options.output}")
 
 
@@ -72,11 +81,12 @@ def _pairs_to_judge(options):
     """Returns `(pairs, their name, corpus, split)`; own files are of no corpus."""
     _check_corpus(options)
     if options.pairs or options.source:
-        pairs = train.own_pairs(options.pairs, options.source, options.target)
+        own = preparation.own_files(options.pairs, options.source, options.target)
+        pairs = files.load_pairs(own, own.paths[0])
         return pairs, "own pairs", None, None
     recorded = run.read_options(options.folder)
     if not (options.data or recorded["data"]):
-        _, pairs = train.load_pairs(recorded)
+        _, pairs = preparation.load_pairs(recorded)
         return pairs, "the run's own validation pairs", None, None
     corpus, split = corpora.find(options.data or recorded["data"])
     split = split or "test"

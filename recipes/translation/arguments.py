@@ -7,6 +7,8 @@ from pathlib import Path
 from kattention.search import PerToken
 from kattention.serving import BeamOptions
 from recipes.translation import corpora
+from recipes.translation.presets import PRESETS, Preset
+from recipes.translation.values import natural, positive_float, positive_int
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,7 +38,7 @@ def _add_train(commands):
         help="train a model, or go on with one that was stopped",
         description="Trains a model into a run folder. Told the same --output "
         "again, it goes on where it was stopped. The corpus picks the preset: "
-        "toy corpora 'tiny', all others 'small'.",
+        "toy corpora 'tiny', Tatoeba's 'base', all others 'small'.",
     )
     _add_corpus(command, required=True)
     command.add_argument("--valid-source", type=Path, metavar="FILE")
@@ -44,15 +46,13 @@ def _add_train(commands):
     command.add_argument(
         "--output", type=Path, required=True, metavar="RUN", help="the run folder"
     )
-    budget = command.add_mutually_exclusive_group()
-    budget.add_argument("--epochs", type=_positive(int), help="passes over the corpus")
-    budget.add_argument(
+    command.add_argument(
         "--minutes",
-        type=_positive(float),
-        help="wall-clock budget, which drives the learning rate too",
+        type=positive_float,
+        help="wall-clock budget instead of --epochs; it drives the learning rate too",
     )
     command.add_argument(
-        "--limit", type=_positive(int), help="train on so many pairs only"
+        "--limit", type=positive_int, help="train on so many pairs only"
     )
     command.add_argument(
         "--attention",
@@ -60,7 +60,30 @@ def _add_train(commands):
         default="bahdanau",
         help="'none': the control, with the encoder's final state as context",
     )
-    command.add_argument("--seed", type=int, default=1)
+    command.add_argument("--seed", type=natural, default=1)
+    _add_preset(command)
+
+
+def _add_preset(command):
+    group = command.add_argument_group("model and training")
+    group.add_argument(
+        "--preset", choices=PRESETS, help="where all of these come from but those given"
+    )
+    for choice in fields(Preset):
+        own = {name: getattr(preset, choice.name) for name, preset in PRESETS.items()}
+        values = ", ".join(f"{name} {value}" for name, value in own.items())
+        kind = choice.metadata["kind"]
+        if kind is bool:
+            how = {"action": argparse.BooleanOptionalAction}
+        elif isinstance(kind, tuple):
+            how = {"choices": kind}
+        else:
+            how = {"type": kind, "metavar": "N"}
+        group.add_argument(
+            f"--{choice.name.replace('_', '-')}",
+            help=f"{choice.metadata['help']} ({values})",
+            **how,
+        )
 
 
 def _add_corpus(command, required=False):
@@ -130,16 +153,16 @@ def _add_translate(commands):
     )
     several.add_argument(
         "--samples",
-        type=_positive(int),
+        type=positive_int,
         metavar="N",
         help="draw so many translations instead, printed in the same way; of the "
         "search options only --max-length and --max-ratio count",
     )
     drawn = command.add_argument_group("samples")
     drawn.add_argument("--seed", type=int, default=1)
-    drawn.add_argument("--temperature", type=_positive(float), default=1.0)
-    drawn.add_argument("--top-k", type=_positive(int), default=0)
-    drawn.add_argument("--top-p", type=_positive(float), default=1.0)
+    drawn.add_argument("--temperature", type=positive_float, default=1.0)
+    drawn.add_argument("--top-k", type=positive_int, default=0)
+    drawn.add_argument("--top-p", type=positive_float, default=1.0)
     _add_search(command)
 
 
@@ -183,7 +206,7 @@ def _add_search(command):
     default = BeamOptions()
     search = command.add_argument_group("search")
     search.add_argument(
-        "--beam-width", type=_positive(int), default=default.beam_width, metavar="K"
+        "--beam-width", type=positive_int, default=default.beam_width, metavar="K"
     )
     search.add_argument(
         "--length-penalty",
@@ -206,11 +229,11 @@ def _add_search(command):
     )
     search.add_argument(
         "--min-length",
-        type=_positive(int),
+        type=positive_int,
         default=default.min_length,
         help="least tokens of a translation, the end token included",
     )
-    search.add_argument("--max-length", type=_positive(int), help="most tokens")
+    search.add_argument("--max-length", type=positive_int, help="most tokens")
     search.add_argument(
         "--max-ratio",
         type=float,
@@ -219,14 +242,14 @@ def _add_search(command):
     )
     search.add_argument(
         "--no-repeat-ngram",
-        type=_positive(int),
+        type=positive_int,
         default=default.no_repeat_ngram,
         metavar="N",
         help="never produce the same N tokens twice",
     )
     search.add_argument(
         "--groups",
-        type=_positive(int),
+        type=positive_int,
         default=default.groups,
         help="groups that the beam is divided into, each unlike those before",
     )
@@ -246,14 +269,3 @@ def search_options(options):
     if options.per_token:
         search["length_penalty"] = PerToken(options.length_penalty)
     return search
-
-
-def _positive(kind):
-    def parse(text):
-        value = kind(text)
-        if not value > 0:
-            raise ValueError(text)
-        return value
-
-    parse.__name__ = f"positive {kind.__name__}"
-    return parse

@@ -1,5 +1,6 @@
 """The corpora that have a name: where they come from and how they are split."""
 
+import io
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from recipes.translation.files import (
     Pairs,
     bucket,
     decode_lines,
+    load_pairs,
     read_parallel,
     split_columns,
 )
@@ -96,6 +98,11 @@ class Corpus:
         }[self.family]
 
     @property
+    def preset(self):
+        """The name of the preset that fits it."""
+        return {"toy": "tiny", "multi30k": "small", "tatoeba": "base"}[self.family]
+
+    @property
     def notice(self):
         return {
             "toy": f"{self.name}: a synthetic corpus",
@@ -142,14 +149,15 @@ class Corpus:
                     for name in opened.namelist()
                     if Path(name).name == member and "__MACOSX" not in name
                 )
-                data = opened.read(name)
+                data = io.BytesIO(opened.read(name))
         except (zipfile.BadZipFile, zlib.error, ValueError):
             raise UsageError(
                 f"{path} is not a zip file that holds {member}: delete it, and it is "
                 "fetched again"
             ) from None
         columns = (0, 1) if self.source == "en" else (1, 0)
-        pairs = split_columns(decode_lines(data, f"{path}:{member}"), path, *columns)
+        lines = decode_lines(data, f"{path}:{member}")
+        pairs = load_pairs(split_columns(lines, path, *columns), path)
         wanted = {"valid": [0], "test": [1], "train": range(2, 100)}[split]
         inside = [i for i, s in enumerate(pairs.sources) if bucket(s, 100) in wanted]
         pairs = pairs.select(inside)

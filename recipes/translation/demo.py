@@ -23,6 +23,7 @@ import kattention
 from kattention.plotting import draw_alignment
 from recipes.translation import toy
 from recipes.translation.alignment import toy_error_rates
+from recipes.translation.arguments import build_parser
 from recipes.translation.evaluate import exact_match
 from recipes.translation.train import train
 
@@ -67,12 +68,9 @@ def export(folder, destination):
 
 
 def _train(attention, output):
-    options = {
-        **dict.fromkeys(("data_dir", "pairs", "source", "target", "limit")),
-        **dict.fromkeys(("valid_source", "valid_target", "epochs", "minutes")),
-        **{"data": DATA, "attention": attention, "seed": 1, "output": output},
-    }
-    return train(options)
+    command = ["train", "--data", DATA, "--attention", attention]
+    options = build_parser().parse_args([*command, "--output", str(output)])
+    return train(vars(options))
 
 
 def _shares(translator):

@@ -20,7 +20,7 @@ def evaluate(translator, pairs, **search):
     """
     if not len(pairs):
         raise UsageError("there is nothing to evaluate: no pairs")
-    hypotheses = _translate(translator, pairs.sources, search)
+    hypotheses = translate_all(translator, pairs.sources, **search)
     # sacrebleu wants as many streams as the most references, with None for
     # those that a source lacks.
     most = max(map(len, pairs.references))
@@ -36,7 +36,7 @@ def evaluate(translator, pairs, **search):
     return scores
 
 
-def _translate(translator, sources, search, batch_size=64):
+def translate_all(translator, sources, batch_size=64, **search):
     """Translates in batches of like length, with a progress bar on a terminal."""
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     hypotheses = [""] * len(sources)

@@ -1,9 +1,15 @@
-"""Text files with one sentence a line, and pairs of them."""
+"""Text files with one sentence a line, and pairs of them, read as they come.
+
+A stream of pairs is anything that can be iterated over again and again and
+gives `(source, target)`: a corpus larger than memory is one, `Pairs` is another.
+"""
 
 import gzip
 import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import zip_longest
 from pathlib import Path
 
 from recipes.translation.errors import UsageError
@@ -11,13 +17,16 @@ from recipes.translation.errors import UsageError
 
 @dataclass
 class Pairs:
-    """Sentences with their translations, one or more each."""
+    """Sentences with their translations, one or more each, in memory."""
 
     sources: list[str]
     references: list[list[str]]
 
     def __len__(self):
         return len(self.sources)
+
+    def __iter__(self):
+        return zip(self.sources, self.targets, strict=True)
 
     @property
     def targets(self):
@@ -29,53 +38,71 @@ class Pairs:
         )
 
 
-def read_lines(path):
-    """Reads the lines of a UTF-8 file, plain or `.gz`."""
+@dataclass(frozen=True)
+class PairFiles:
+    """The stream of pairs of one file with two columns, or of two in parallel."""
+
+    paths: tuple
+
+    def __iter__(self):
+        if len(self.paths) == 1:
+            [path] = self.paths
+            return split_columns(iterate_lines(path), path)
+        return _parallel(*self.paths)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The pairs of a stream for which `keep(source, target)` is true."""
+
+    pairs: Iterable
+    keep: Callable
+
+    def __iter__(self):
+        return (pair for pair in self.pairs if self.keep(*pair))
+
+
+def iterate_lines(path):
+    """Gives the lines of a UTF-8 file, plain or `.gz`, one by one."""
     path = Path(path)
     try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            yield from decode_lines(file, path)
     except FileNotFoundError:
         raise UsageError(f"no such file: {path}") from None
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
-    return decode_lines(data, path)
 
 
-def decode_lines(data, path):
-    """Splits bytes at line feeds only: other separators are part of the text."""
-    lines = []
-    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
+def decode_lines(file, path):
+    """Gives the lines of an open binary file; only a line feed ends one."""
+    filled = False
+    for number, line in enumerate(file, 1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
             raise UsageError(f"{path}, line {number}: not UTF-8") from None
-        lines.append(text.removesuffix("\r"))
-    if not any(line.strip() for line in lines):
+        filled = filled or not text.isspace()
+        yield text.removesuffix("\n").removesuffix("\r")
+    if not filled:
         raise UsageError(f"{path} is empty")
-    return lines
 
 
-def read_parallel(source_path, target_path):
-    """Reads two files whose lines correspond."""
-    sources, targets = read_lines(source_path), read_lines(target_path)
-    if len(sources) != len(targets):
-        raise UsageError(
-            f"{source_path} has {len(sources)} lines, {target_path} has "
-            f"{len(targets)}: they must correspond line by line"
-        )
-    return _filled(sources, targets, source_path)
-
-
-def read_tsv(path):
-    """Reads a file of lines `source TAB target`; further columns are ignored."""
-    return split_columns(read_lines(path), path)
+def _parallel(source_path, target_path):
+    sides = iterate_lines(source_path), iterate_lines(target_path)
+    for number, (source, target) in enumerate(zip_longest(*sides)):
+        if source is None or target is None:
+            longer = number + 1 + sum(1 for side in sides for _ in side)
+            lengths = (number, longer) if source is None else (longer, number)
+            raise UsageError(
+                f"{source_path} has {lengths[0]} lines, {target_path} has "
+                f"{lengths[1]}: they must correspond line by line"
+            )
+        yield source.strip(), target.strip()
 
 
 def split_columns(lines, path, source=0, target=1):
     """Takes two columns out of tab-separated lines; blank lines are skipped."""
-    sources, targets = [], []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -85,23 +112,28 @@ def split_columns(lines, path, source=0, target=1):
                 f"{path}, line {number}: expected source, a tab and target, "
                 f"got {len(columns)} column"
             )
-        sources.append(columns[source])
-        targets.append(columns[target])
-    return _filled(sources, targets, path)
+        yield columns[source].strip(), columns[target].strip()
 
 
-def _filled(sources, targets, path):
-    """Pairs of stripped sentences, without those that lack a side."""
-    stripped = (
-        (source.strip(), target.strip())
-        for source, target in zip(sources, targets, strict=True)
-    )
-    pairs = [pair for pair in stripped if all(pair)]
-    if not pairs:
-        raise UsageError(f"{path} holds no pair with both sides")
-    if len(pairs) < len(sources):
-        print(f"{path}: left out {len(sources) - len(pairs)} pairs with an empty side")
-    return Pairs([source for source, _ in pairs], [[target] for _, target in pairs])
+def load_pairs(stream, name):
+    """Reads a stream of pairs into memory, without those that lack a side."""
+    pairs = list(stream)
+    filled = [pair for pair in pairs if all(pair)]
+    if not filled:
+        raise UsageError(f"{name} holds no pair with both sides")
+    if len(filled) < len(pairs):
+        print(f"{name}: left out {len(pairs) - len(filled)} pairs with an empty side")
+    return Pairs([source for source, _ in filled], [[target] for _, target in filled])
+
+
+def read_parallel(source_path, target_path):
+    """Reads two files whose lines correspond."""
+    return load_pairs(PairFiles((source_path, target_path)), source_path)
+
+
+def read_tsv(path):
+    """Reads a file of lines `source TAB target`; further columns are ignored."""
+    return load_pairs(PairFiles((path,)), path)
 
 
 def bucket(sentence, buckets):
@@ -112,18 +144,3 @@ def bucket(sentence, buckets):
     """
     normalized = " ".join(sentence.casefold().split())
     return int.from_bytes(sha256(normalized.encode()).digest()[:8], "big") % buckets
-
-
-def hold_out(pairs, share=20):
-    """Splits into training and validation: one source sentence in `share`."""
-    buckets = [bucket(source, share) for source in pairs.sources]
-    valid = [i for i, number in enumerate(buckets) if number == 0]
-    if not valid or len(valid) == len(pairs):  # a very small file
-        valid = [i for i, s in enumerate(pairs.sources) if s == min(pairs.sources)]
-    train = sorted(set(range(len(pairs))) - set(valid))
-    if not train:
-        raise UsageError(
-            "training needs at least 2 different source sentences, got "
-            f"{len(set(pairs.sources))}"
-        )
-    return pairs.select(train), pairs.select(valid)

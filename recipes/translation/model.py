@@ -50,21 +50,25 @@ def build_embedding(vocabulary, preset):
 def build_encoder(preset):
     """Vectors `(B, S, E)` -> `[states (B, S, D), s_0 (B, D)]`."""
     vectors = keras.Input((None, preset.embedding), name="source_vectors")
-    dropped = layers.Dropout(preset.dropout)(vectors)
+    # Whole words first: the decoder has to make do without them.
+    dropped = layers.Dropout(preset.word_dropout, noise_shape=(None, None, 1))(vectors)
+    dropped = layers.Dropout(preset.embedding_dropout)(dropped)
     states, _, backward = layers.Bidirectional(
         layers.GRU(preset.units // 2, return_sequences=True, return_state=True)
     )(dropped)
     # The backward GRU ends at the first word, where a translation begins.
     start = layers.Dense(preset.units, activation="tanh", name="s_0")(backward)
     states = layers.LayerNormalization()(states)
-    states = layers.Dropout(preset.dropout)(states)
+    states = layers.Dropout(preset.memory_dropout)(states)
     return keras.Model(vectors, [states, start], name="encoder")
 
 
 def build_decoder(preset, attention):
     """Vectors `(B, T, E)` and memory `(B, S, D)` -> `(B, T, 2 * D)`."""
     mechanism = (
-        kattention.BahdanauAttention(preset.attention_units)
+        kattention.BahdanauAttention(
+            preset.attention_units, dropout=preset.attention_dropout
+        )
         if attention == "bahdanau"
         else kattention.FixedContext()
     )
@@ -73,7 +77,10 @@ def build_decoder(preset, attention):
         cells.append(layers.GRUCell(preset.units))
     cell = kattention.AttentionDecoder(cells, mechanism, attend=preset.attend)
     return kattention.AttentionRNN(
-        cell, return_sequences=True, fast=preset.fast, name="decoder"
+        cell,
+        return_sequences=True,
+        fast="auto" if preset.compiled else False,
+        name="decoder",
     )
 
 
@@ -83,5 +90,5 @@ def build_readout(preset):
     vectors = keras.Input((None, preset.embedding), name="target_vectors")
     joined = layers.Concatenate()([outputs, vectors])
     features = layers.Dense(preset.embedding, activation="tanh")(joined)
-    features = layers.Dropout(preset.dropout)(features)
+    features = layers.Dropout(preset.readout_dropout)(features)
     return keras.Model([outputs, vectors], features, name="readout")

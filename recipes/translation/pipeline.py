@@ -1,4 +1,4 @@
-"""From pairs of strings to batches of ids, in buckets of like length."""
+"""From ids to batches, in buckets of like length."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,87 +12,85 @@ class Batches:
     """Batches of a corpus: `((source, target_in), target_out)`, padded with 0.
 
     Pairs of like length go together, as many as `batch_tokens` holds of the
-    longest that their bucket takes. The order is drawn anew for each epoch
-    from the seed and the number of the epoch alone, so that training can go on
-    where it stopped.
+    longest that their bucket takes. Pairs and batches come in an order that is
+    drawn anew for each epoch from the seed and the number of the epoch alone,
+    so that training can go on where it stopped.
 
     Args:
-        pairs: `Pairs`; of several references the first counts.
-        source_tokenizer: Tokenizer of the sources.
-        target_tokenizer: Tokenizer of the targets.
+        encoded: `EncodedPairs`.
         batch_tokens: Tokens a batch, padding included, of the longer side.
-        max_tokens: Pairs with a longer side are left out; `None`: none are.
+        chosen: The indices of the pairs to take; `None`: all.
     """
 
-    def __init__(
-        self, pairs, source_tokenizer, target_tokenizer, batch_tokens, max_tokens=None
-    ):
-        source = source_tokenizer.encode(pairs.sources)
-        target = target_tokenizer.encode(pairs.targets)
-        lengths = np.maximum(source.row_lengths(), target.row_lengths()) + 1
-        chosen = np.arange(len(lengths))
-        if max_tokens is not None:
-            chosen = chosen[lengths <= max_tokens]
-        self.left_out = len(lengths) - len(chosen)
-        self.pairs = len(chosen)
-        source, target = tf.gather(source, chosen), tf.gather(target, chosen)
-        start, end = tf.fill([self.pairs, 1], START), tf.fill([self.pairs, 1], END)
-        self._source = tf.concat([source, end], axis=1)
-        self._inputs = tf.concat([start, target], axis=1)
-        self._outputs = tf.concat([target, end], axis=1)
-        buckets = (lengths[chosen] - 1) // BUCKET_WIDTH
-        tops = BUCKET_WIDTH * np.arange(1, buckets.max(initial=0) + 2)
-        sizes = np.maximum(1, batch_tokens // tops)
-        counts = np.bincount(buckets, minlength=len(tops))
-        self.steps = int(np.ceil(counts / sizes).sum())
-        self._buckets, self._sizes = tf.constant(buckets), tf.constant(sizes)
+    def __init__(self, encoded, batch_tokens, chosen=None):
+        self._encoded = encoded
+        self._rows = np.arange(len(encoded)) if chosen is None else chosen
+        longer = np.maximum(encoded.source.lengths, encoded.target.lengths)
+        self._buckets = longer[self._rows] // BUCKET_WIDTH  # one more with the end
+        tops = BUCKET_WIDTH * np.arange(1, self._buckets.max(initial=0) + 2)
+        self._sizes = np.maximum(1, batch_tokens // tops)
+        counts = np.bincount(self._buckets, minlength=len(tops))
+        self.steps = int(np.ceil(counts / self._sizes).sum())
 
-    def endless(self, seed, first_epoch=0):
-        """All epochs from `first_epoch` on, each in an order of its own."""
-        epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
-        return _untuned(epochs.flat_map(lambda epoch: self._epoch(seed, epoch)))
+    def __len__(self):
+        return len(self._rows)
+
+    def endless(self, seed, first_step=0):
+        """All epochs, without the first steps; each in an order of its own."""
+
+        def batches():
+            epoch, skipped = divmod(first_step, self.steps)
+            while True:
+                yield from self._epoch(np.random.default_rng([seed, epoch]), skipped)
+                epoch, skipped = epoch + 1, 0
+
+        return _dataset(batches)
 
     def once(self):
         """One pass in a fixed order."""
         known = tf.data.experimental.assert_cardinality(self.steps)
-        order = tf.range(self.pairs, dtype="int64")
-        return _untuned(self._batch(order).apply(known))
+        return _dataset(lambda: self._epoch(np.random.default_rng(0))).apply(known)
 
-    def _epoch(self, seed, epoch):
-        # Not `Dataset.shuffle`, whose order depends on TensorFlow's own seed too.
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(self.pairs, dtype="int64"),
-            seed=tf.stack([tf.cast(seed, "int64"), epoch]),
-        )
-        # Batches come out of the buckets as they fill, short ones first.
-        return self._batch(order)
+    def _epoch(self, rng, skipped=0):
+        shuffled = rng.permutation(len(self._rows))
+        together = shuffled[np.argsort(self._buckets[shuffled], kind="stable")]
+        borders = np.cumsum(np.bincount(self._buckets, minlength=len(self._sizes)))
+        # Where each batch begins and ends: bucket by bucket, in steps of its size.
+        first = borders - np.diff(borders, prepend=0)
+        spans = [
+            (start, min(start + size, end))
+            for begin, end, size in zip(first, borders, self._sizes, strict=True)
+            for start in range(begin, end, size)
+        ]
+        for place in rng.permutation(len(spans))[skipped:]:
+            yield self._batch(self._rows[together[slice(*spans[place])]])
 
-    def _batch(self, order):
-        buckets, sizes = self._buckets, self._sizes
-        return (
-            tf.data.Dataset.from_tensor_slices(order)
-            .group_by_window(
-                key_func=lambda row: buckets[row],
-                reduce_func=lambda bucket, rows: rows.batch(sizes[bucket]),
-                window_size_func=lambda bucket: sizes[bucket],
-            )
-            .map(self._rows)
-        )
-
-    def _rows(self, rows):
-        source, inputs, outputs = (
-            tf.gather(ids, rows).to_tensor()
-            for ids in (self._source, self._inputs, self._outputs)
-        )
-        return (source, inputs), outputs
+    def _batch(self, rows):
+        source = self._encoded.source.padded(rows)
+        target = self._encoded.target.padded(rows)
+        starts = np.full((len(rows), 1), START, "int32")
+        inputs = np.concatenate([starts, target], axis=1)
+        return (_ended(source), inputs), _ended(target)
 
 
-def _untuned(dataset):
+def _ended(ids):
+    """Ids `(rows, longest + 1)`, with the end token after the last of each row."""
+    ended = np.pad(ids, ((0, 0), (0, 1)))
+    ended[np.arange(len(ids)), (ids != 0).sum(axis=1)] = END
+    return ended
+
+
+def _dataset(batches):
     """Prefetches, without tf.data's autotuning.
 
     There is nothing to tune here, and its thread sleeps for ever longer: the
     end of a training would wait up to a minute for it.
     """
+    ids = tf.TensorSpec((None, None), "int32")
     options = tf.data.Options()
     options.autotune.enabled = False
-    return dataset.prefetch(4).with_options(options)
+    return (
+        tf.data.Dataset.from_generator(batches, output_signature=((ids, ids), ids))
+        .prefetch(4)
+        .with_options(options)
+    )

@@ -1,45 +1,71 @@
 """The sizes and settings that fit a corpus."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from recipes.translation.values import positive_float, positive_int, share
+
+ATTEND = ("before", "between", "after")
+
+
+def _choice(kind, help):
+    return field(metadata={"kind": kind, "help": help})
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Every choice that a run makes; it is saved with the run.
+    """Every choice that a run makes: an option of `train`, saved with the run."""
 
-    Attributes:
-        vocabulary_size: Subwords, of both languages together if shared.
-        shared_vocabulary: One vocabulary and one embedding for both sides.
-        embedding: Depth of the token vectors, and of the readout tied to them.
-        units: Size of the decoder's state, and of both directions of the
-            encoder together.
-        attention_units: Size of the attention's hidden layer.
-        attend: Where the decoder attends: see `kattention.AttentionDecoder`.
-        fast: See `kattention.AttentionRNN`. A training of two minutes does not
-            earn back the compiling.
-        dropout: Rate on embeddings, encoder states and readout.
-        label_smoothing: See `kattention.training.TokenCrossentropy`.
-        learning_rate: Its peak.
-        batch_tokens: Tokens a batch, padding included, of the longer side.
-        max_tokens: Training pairs with a longer side are left out.
-        epochs: Passes over the corpus, if no other budget is given.
-        patience: Epochs without a better validation loss before stopping.
-    """
-
-    vocabulary_size: int
-    shared_vocabulary: bool
-    embedding: int
-    units: int
-    attention_units: int
-    attend: str
-    fast: str | bool
-    dropout: float
-    label_smoothing: float
-    learning_rate: float
-    batch_tokens: int
-    max_tokens: int
-    epochs: int
-    patience: int
+    vocabulary_size: int = _choice(
+        positive_int, "subwords, of both languages together if shared"
+    )
+    shared_vocabulary: bool = _choice(
+        bool, "one vocabulary and embedding for both sides"
+    )
+    embedding: int = _choice(
+        positive_int, "depth of token vectors, and of the readout tied to them"
+    )
+    units: int = _choice(
+        positive_int, "depth of the decoder's state, and of the encoder's states"
+    )
+    attention_units: int = _choice(positive_int, "size of the attention's hidden layer")
+    attend: str = _choice(
+        ATTEND, "where the decoder attends: see kattention.AttentionDecoder"
+    )
+    compiled: bool = _choice(
+        bool,
+        "compile the decoder's loop; a training of two minutes does not earn it back",
+    )
+    word_dropout: float = _choice(share, "share of source words that training hides")
+    embedding_dropout: float = _choice(share, "dropout on the source's token vectors")
+    memory_dropout: float = _choice(share, "dropout on the encoder's states")
+    attention_dropout: float = _choice(share, "dropout on attention weights")
+    readout_dropout: float = _choice(share, "dropout before the logits")
+    label_smoothing: float = _choice(share, "probability spread over all tokens")
+    learning_rate: float = _choice(positive_float, "its peak")
+    warmup: float = _choice(
+        share, "share of the budget in which the learning rate rises"
+    )
+    clip_norm: float = _choice(positive_float, "largest norm of all gradients together")
+    ema: float = _choice(
+        share,
+        "momentum of the moving average of the weights, which is what is validated "
+        "and kept; 0: the weights themselves",
+    )
+    batch_tokens: int = _choice(
+        positive_int, "tokens a batch, padding included, of the longer side"
+    )
+    max_tokens: int = _choice(
+        positive_int, "training pairs with a longer side are left out"
+    )
+    max_ratio: float = _choice(
+        positive_float, "so are pairs with a side so many times the other's"
+    )
+    epochs: int = _choice(
+        positive_int, "passes over the corpus, if there is no budget of minutes"
+    )
+    patience: int = _choice(
+        positive_int, "validations without a better BLEU before training stops"
+    )
 
 
 PRESETS = {
@@ -50,12 +76,20 @@ PRESETS = {
         units=64,
         attention_units=64,
         attend="before",
-        fast=False,
-        dropout=0.0,
+        compiled=False,
+        word_dropout=0.0,
+        embedding_dropout=0.0,
+        memory_dropout=0.0,
+        attention_dropout=0.0,
+        readout_dropout=0.0,
         label_smoothing=0.05,
         learning_rate=6e-3,
+        warmup=0.1,
+        clip_norm=1.0,
+        ema=0.0,
         batch_tokens=540,
         max_tokens=100,
+        max_ratio=9.0,
         epochs=3,
         patience=5,
     ),
@@ -66,13 +100,45 @@ PRESETS = {
         units=320,
         attention_units=256,
         attend="between",
-        fast="auto",
-        dropout=0.3,
+        compiled=True,
+        word_dropout=0.0,
+        embedding_dropout=0.3,
+        memory_dropout=0.3,
+        attention_dropout=0.0,
+        readout_dropout=0.3,
         label_smoothing=0.1,
         learning_rate=1.5e-3,
+        warmup=0.1,
+        clip_norm=1.0,
+        ema=0.0,
         batch_tokens=1500,
         max_tokens=100,
-        epochs=12,
+        max_ratio=9.0,
+        epochs=15,
+        patience=5,
+    ),
+    "base": Preset(
+        vocabulary_size=8000,
+        shared_vocabulary=True,
+        embedding=256,
+        units=512,
+        attention_units=256,
+        attend="between",
+        compiled=True,
+        word_dropout=0.0,
+        embedding_dropout=0.2,
+        memory_dropout=0.2,
+        attention_dropout=0.0,
+        readout_dropout=0.2,
+        label_smoothing=0.1,
+        learning_rate=1.5e-3,
+        warmup=0.1,
+        clip_norm=1.0,
+        ema=0.0,
+        batch_tokens=1500,
+        max_tokens=100,
+        max_ratio=9.0,
+        epochs=10,
         patience=5,
     ),
 }

@@ -3,8 +3,10 @@
     run.json        the options and an example, once the corpus could be read
     source.model    the tokenizers
     target.model
+    training/       the corpus as ids: see `encoded.py`
+    validation/
     model.keras     the best model so far: with the tokenizers, a `Translator`
-    state-N/        everything that training needs to go on after N epochs
+    state-N/        everything that training needs to go on after N rounds
 
 Each file and folder is written aside and renamed: a kill at any moment leaves
 the one before or the one after, never half of one.
@@ -16,8 +18,6 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import keras
-
 from recipes.translation.errors import UsageError
 
 RUN = "run.json"
@@ -28,20 +28,48 @@ class Progress:
     """Where a training stands.
 
     Attributes:
-        epoch: Epochs that are done.
+        rounds: Rounds that are done: steps, then a validation.
         steps: Steps that are done.
         seconds: Wall-clock seconds that they took, validation included.
-        best_loss: The lowest validation loss, infinity before the first.
-        worse: Epochs since then.
+        cpu_seconds: Seconds of all processors.
+        best_bleu: The highest validation BLEU, -1 before the first.
+        worse: Rounds since then.
         finished: Whether the training has ended.
     """
 
-    epoch: int = 0
+    rounds: int = 0
     steps: int = 0
     seconds: float = 0.0
-    best_loss: float = float("inf")
+    cpu_seconds: float = 0.0
+    best_bleu: float = -1.0
     worse: int = 0
     finished: bool = False
+
+
+def prepare_folder(folder):
+    """Makes the folder, without what was being written when a process was killed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in filter(_is_aside, folder.iterdir()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
+
+
+def check_folder(folder):
+    """Refuses a folder that holds something else than a run."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"cannot write to {folder}: it is a file")
+    if not folder.exists() or (folder / RUN).exists():
+        return
+    if not all(map(_is_aside, folder.iterdir())):
+        raise UsageError(
+            f"{folder} holds other files and no run: choose another --output"
+        )
+
+
+def _is_aside(path):
+    return path.name.startswith(".writing-")
 
 
 def write_options(folder, options):
@@ -85,43 +113,6 @@ def write_state(folder, model, progress):
     model.save(aside / "model.keras")
     (aside / "progress.json").write_text(json.dumps(asdict(progress)))
     older = _states(folder)
-    number = int(older[-1].name[6:]) + 1 if older else 1
-    os.rename(aside, Path(folder) / f"state-{number}")
+    os.rename(aside, Path(folder) / f"state-{progress.rounds}")
     for path in older:
         shutil.rmtree(path)
-
-
-class Recorder(keras.callbacks.Callback):
-    """Keeps the best model and the state, and stops when nothing improves.
-
-    Args:
-        folder: The run folder.
-        translator: The `Translator` whose model is trained.
-        budget: The `kattention.training.Budget` of the training.
-        progress: The `Progress` to go on from.
-        patience: Epochs without a better validation loss before stopping.
-    """
-
-    def __init__(self, folder, translator, budget, progress, patience):
-        super().__init__()
-        self.folder = folder
-        self.translator = translator
-        self.budget = budget
-        self.progress = progress
-        self.patience = patience
-
-    def on_epoch_end(self, epoch, logs=None):
-        progress = self.progress
-        progress.epoch = epoch + 1
-        progress.steps = self.budget.spent_steps
-        progress.seconds = self.budget.spent_seconds
-        progress.worse += 1
-        if logs["val_loss"] < progress.best_loss:
-            progress.best_loss = logs["val_loss"]
-            progress.worse = 0
-            self.translator.save(self.folder)
-        if progress.worse >= self.patience:
-            print(f"no better validation loss for {self.patience} epochs: stopping")
-            self.model.stop_training = True
-        progress.finished = self.model.stop_training
-        write_state(self.folder, self.model, progress)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,6 +19,8 @@ from recipes.translation.__main__ import main
 
 PAIRS = [("the red house", "la maison rouge"), ("a cat", "un chat")] * 15
 PAIRS += [(f"the dog {i}", f"le chien {i}") for i in range(30)]
+RUN_FILES = {"run.json", "source.model", "target.model", "training", "validation"}
+RUN_FILES |= {"model.keras"}
 
 
 def call(*arguments):
@@ -43,14 +46,7 @@ def trained(pairs, tmp_path_factory):
 
 
 def test_own_pairs_go_from_file_to_run(trained):
-    names = {path.name for path in trained.iterdir()}
-    assert names == {
-        "run.json",
-        "source.model",
-        "target.model",
-        "model.keras",
-        "state-1",
-    }
+    assert {path.name for path in trained.iterdir()} == RUN_FILES | {"state-1"}
     recorded = json.loads((trained / "run.json").read_text())
     assert recorded["preset"]["attend"] == "between"
     assert kattention.Translator.load(trained).translate(["a cat"])[0].alignment.any()
@@ -210,9 +206,14 @@ def test_parallel_files_with_their_own_validation(tmp_path, capsys):
         (tmp_path / name).write_text(text)
     files = ["--source", tmp_path / "a.en", "--target", tmp_path / "a.fr"]
     valid = ["--valid-source", tmp_path / "a.en", "--valid-target", tmp_path / "a.fr"]
-    command = ["train", *files, *valid, "--output", tmp_path / "run", "--limit", 20]
-    assert call(*command, "--epochs", 1) == 0
-    assert "20 training and 60 validation pairs" in capsys.readouterr().out
+    command = ["train", *files, *valid, "--output", tmp_path / "run"]
+    assert call(*command, "--epochs", 1, "--units", 32) == 0
+    out = capsys.readouterr().out
+    assert "28 that came before" in out
+    assert "32 training and 60 validation pairs" in out
+    assert run.read_options(tmp_path / "run")["preset"]["units"] == 32
+    assert call(*command, "--epochs", 1, "--units", 16) == 2
+    assert "trained with other options (preset: " in capsys.readouterr().err
 
 
 def wait_for(condition, seconds=240):
@@ -223,8 +224,12 @@ def wait_for(condition, seconds=240):
     pytest.fail("waited too long")
 
 
-def test_a_killed_training_goes_on_and_ends_as_good(tmp_path, capsys):
+def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
+    tmp_path, capsys
+):
     command = ["train", "--data", "toy-en-fr", "--limit", "3000", "--epochs", "4"]
+    command += ["--word-dropout", "0.1", "--memory-dropout", "0.2", "--ema", "0.9"]
+    command += ["--attention-dropout", "0.1"]
     program = [sys.executable, "-m", "recipes.translation", *command]
     folder = tmp_path / "killed"
     with subprocess.Popen(
@@ -236,24 +241,29 @@ def test_a_killed_training_goes_on_and_ends_as_good(tmp_path, capsys):
         process.send_signal(signal.SIGKILL)
     progress, _ = run.read_progress(folder)
     assert not progress.finished
-    assert progress.epoch < 4
+    assert progress.rounds < 4
     assert call(*command, "--output", folder) == 0
-    assert f"after epoch {progress.epoch}" in capsys.readouterr().out
+    assert f"after round {progress.rounds}" in capsys.readouterr().out
     assert call(*command, "--output", tmp_path / "whole") == 0
-    killed, _ = run.read_progress(folder)
-    whole, _ = run.read_progress(tmp_path / "whole")
+    killed, killed_state = run.read_progress(folder)
+    whole, whole_state = run.read_progress(tmp_path / "whole")
     assert killed.finished
-    assert killed.epoch == whole.epoch == 4
+    assert killed.rounds == whole.rounds == 4
     assert killed.steps == whole.steps
-    np.testing.assert_allclose(killed.best_loss, whole.best_loss, rtol=0.1)
-    left = {path.name for path in folder.iterdir()}
-    assert left == {
-        "run.json",
-        "source.model",
-        "target.model",
-        "model.keras",
-        "state-4",
-    }
+    assert killed.best_bleu == whole.best_bleu
+    for state in (killed_state, whole_state):
+        assert state.exists()
+    assert weights(killed_state) == weights(whole_state)
+    best = [folder / "model.keras", tmp_path / "whole" / "model.keras"]
+    assert weights(best[0]) == weights(best[1])
+    assert {path.name for path in folder.iterdir()} == RUN_FILES | {"state-4"}
+
+
+def weights(path):
+    """All numbers of a saved model and its optimizer, bit for bit."""
+    model = keras.models.load_model(path)
+    optimizer = model.optimizer.variables if model.optimizer else []
+    return [np.asarray(v).tobytes() for v in (*model.weights, *optimizer)]
 
 
 def test_a_mistake_does_not_spoil_the_folder(pairs, tmp_path):

@@ -16,7 +16,8 @@ def test_reads_plain_and_gz_and_strips_stray_spaces(tmp_path):
     packed = tmp_path / "a.txt.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     expected = ["ein Haus ", " zwei\u2028Häuser"]
-    assert files.read_lines(plain) == files.read_lines(packed) == expected
+    for path in (plain, packed):
+        assert list(files.iterate_lines(path)) == expected
     pairs = files.read_parallel(plain, packed)
     assert pairs.sources == pairs.targets == ["ein Haus", "zwei\u2028Häuser"]
 
@@ -52,25 +53,7 @@ def test_files_of_other_lengths_are_refused_with_both_counts(tmp_path):
 
 def test_missing_and_broken_files_are_named(tmp_path):
     with pytest.raises(UsageError, match="no such file"):
-        files.read_lines(tmp_path / "none")
+        list(files.iterate_lines(tmp_path / "none"))
     (tmp_path / "a.gz").write_bytes(b"not gzip")
     with pytest.raises(UsageError, match=r"cannot read .*a\.gz"):
-        files.read_lines(tmp_path / "a.gz")
-
-
-def test_validation_shares_no_source_with_training():
-    sources = [f"Sentence {i % 100}" for i in range(300)]
-    sources += [source.upper() + " " for source in sources]
-    pairs = files.Pairs(sources, [["x"]] * len(sources))
-    train, valid = files.hold_out(pairs)
-    assert len(train) + len(valid) == len(pairs)
-    assert not {s.casefold().strip() for s in train.sources} & {
-        s.casefold().strip() for s in valid.sources
-    }
-
-
-def test_two_pairs_are_enough_and_one_is_not():
-    train, valid = files.hold_out(files.Pairs(["a", "b"], [["x"], ["y"]]))
-    assert len(train) == len(valid) == 1
-    with pytest.raises(UsageError, match="at least 2 different"):
-        files.hold_out(files.Pairs(["a", "a"], [["x"], ["y"]]))
+        list(files.iterate_lines(tmp_path / "a.gz"))

@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 from kattention.text import SubwordTokenizer
+from recipes.translation import filtering
+from recipes.translation.encoded import encode
 from recipes.translation.files import Pairs
 from recipes.translation.pipeline import Batches
 
@@ -17,12 +19,14 @@ def tokenizer():
     return SubwordTokenizer.train(SOURCES, 300)
 
 
-def make(tokenizer, tokens=60, longest=None):
-    return Batches(PAIRS, tokenizer, tokenizer, tokens, longest)
+@pytest.fixture(scope="module")
+def encoded(tokenizer, tmp_path_factory):
+    return encode(tmp_path_factory.mktemp("ids") / "pairs", PAIRS, tokenizer, tokenizer)
 
 
 def epoch(batches, seed, number):
-    taken = itertools.islice(batches.endless(seed, number), batches.steps)
+    first = number * batches.steps
+    taken = itertools.islice(batches.endless(seed, first), batches.steps)
     return [
         (source.numpy(), inputs.numpy(), outputs.numpy())
         for (source, inputs), outputs in taken
@@ -33,16 +37,17 @@ def rows(batches):
     return [tuple(row[row != 0]) for source, *_ in batches for row in source]
 
 
-def test_a_pass_shows_every_pair_once_in_the_steps_it_announces(tokenizer):
-    batches = make(tokenizer)
+def test_a_pass_shows_every_pair_once_in_the_steps_it_announces(tokenizer, encoded):
+    batches = Batches(encoded, 60)
     expected = sorted((*ids, 3) for ids in tokenizer.encode(SOURCES).to_list())
     assert sorted(rows(epoch(batches, 1, 0))) == expected
     once = list(batches.once())
     assert len(once) == batches.steps == int(batches.once().cardinality())
+    assert len(batches) == len(SOURCES)
 
 
-def test_targets_are_framed_and_shifted(tokenizer):
-    for source, inputs, outputs in epoch(make(tokenizer), 1, 0):
+def test_targets_are_framed_and_shifted(encoded):
+    for source, inputs, outputs in epoch(Batches(encoded, 60), 1, 0):
         assert (inputs[:, 0] == 2).all()
         for row_in, row_out in zip(inputs, outputs, strict=True):
             length = (row_out != 0).sum()
@@ -51,8 +56,16 @@ def test_targets_are_framed_and_shifted(tokenizer):
         assert ((source == 3).sum(axis=1) == 1).all()
 
 
-def test_batches_keep_the_token_budget_and_little_padding(tokenizer):
-    for source, inputs, _ in epoch(make(tokenizer), 1, 0):
+def test_source_and_target_of_a_pair_stay_together(tokenizer, encoded):
+    pairs = dict(zip(SOURCES, PAIRS.targets, strict=True))
+    for source, inputs, _ in epoch(Batches(encoded, 60), 1, 0):
+        texts = (tokenizer.decode(ids).numpy().tolist() for ids in (source, inputs))
+        for one, other in zip(*texts, strict=True):
+            assert pairs[one.decode()] == other.decode()
+
+
+def test_batches_keep_the_token_budget_and_little_padding(encoded):
+    for source, inputs, _ in epoch(Batches(encoded, 60), 1, 0):
         assert (
             len(source) == 1
             or len(source) * max(source.shape[1], inputs.shape[1]) <= 60
@@ -61,8 +74,8 @@ def test_batches_keep_the_token_budget_and_little_padding(tokenizer):
         assert lengths.max() - lengths.min() < 5
 
 
-def test_orders_differ_by_epoch_and_seed_and_are_reproducible(tokenizer):
-    batches = make(tokenizer)
+def test_orders_differ_by_epoch_and_seed_and_are_reproducible(encoded):
+    batches = Batches(encoded, 60)
     first = rows(epoch(batches, 1, 0))
     assert rows(epoch(batches, 1, 0)) == first
     assert rows(epoch(batches, 1, 1)) != first
@@ -70,15 +83,38 @@ def test_orders_differ_by_epoch_and_seed_and_are_reproducible(tokenizer):
     # Nor does a seed of TensorFlow's own matter.
     tf.random.set_seed(5)
     assert rows(epoch(batches, 1, 0)) == first
-    # Going on with epoch 1 shows what an uninterrupted run shows there.
-    both = itertools.islice(batches.endless(1, 0), 2 * batches.steps)
-    later = [source.numpy() for (source, _), _ in both][batches.steps :]
-    for ours, theirs in zip(later, epoch(batches, 1, 1), strict=True):
-        np.testing.assert_array_equal(ours, theirs[0])
 
 
-def test_long_pairs_are_left_out_and_counted(tokenizer):
-    batches = make(tokenizer, longest=6)
-    assert batches.left_out > 0
-    assert batches.left_out + batches.pairs == len(SOURCES)
-    assert max(len(row) for row in rows(epoch(batches, 1, 0))) <= 6
+def test_going_on_at_any_step_shows_what_would_have_come(encoded):
+    batches = Batches(encoded, 60)
+    whole = list(itertools.islice(batches.endless(1), 3 * batches.steps))
+    for step in (1, batches.steps, 2 * batches.steps - 1):
+        later = itertools.islice(batches.endless(1, step), batches.steps)
+        for ours, theirs in zip(later, whole[step:], strict=False):
+            np.testing.assert_array_equal(ours[0][0], theirs[0][0])
+            np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_a_folder_of_ids_is_written_once_and_whole(tokenizer, tmp_path):
+    def broken():
+        yield "ab", "ba"
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        encode(tmp_path / "ids", broken(), tokenizer, tokenizer)
+    assert not (tmp_path / "ids").exists()
+    first = encode(tmp_path / "ids", PAIRS, tokenizer, tokenizer)
+    again = encode(tmp_path / "ids", None, tokenizer, tokenizer)
+    np.testing.assert_array_equal(first.source.flat, again.source.flat)
+    assert {path.name for path in tmp_path.iterdir()} == {"ids"}
+
+
+def test_pairs_that_do_not_help_are_left_out_and_counted(tokenizer, tmp_path):
+    pairs = [("ab ab", "ba"), ("", "ba"), ("ab", ""), ("ab ab", "ba"), ("ab", "ab")]
+    pairs += [("ab " * 12, "b"), ("ab " * 13, "b " * 20)]
+    encoded = encode(tmp_path / "ids", pairs, tokenizer, tokenizer)
+    found = filtering.select(encoded, max_tokens=20, max_ratio=4)
+    assert found.chosen.tolist() == [0, 4]
+    assert list(found.left_out.values()) == [2, 1, 1, 1]
+    assert "1 that came before" in str(found)
+    assert len(Batches(encoded, 60, found.chosen)) == 2

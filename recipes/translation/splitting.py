@@ -1,0 +1,50 @@
+"""Parts of a stream of pairs: a sample of it, and what is held out of it."""
+
+import numpy as np
+
+from recipes.translation.errors import UsageError
+from recipes.translation.files import Pairs, Selected, bucket
+
+# One source sentence in 20 is held out, but of large files no more than this.
+HELD_OUT = 2000
+
+
+def limit(pairs, number):
+    """The stream's `number` pairs of lowest rank, in their order.
+
+    Corpora come sorted, so not simply the first.
+    """
+    ranks = np.fromiter((_rank(*pair) for pair in pairs), "uint64")
+    if number >= len(ranks):
+        return pairs
+    last = np.partition(ranks, number - 1)[number - 1]
+    return Selected(pairs, lambda source, target: _rank(source, target) <= last)
+
+
+def _rank(source, target):
+    return bucket(f"{source}\t{target}", 2**64)
+
+
+def hold_out(pairs):
+    """Splits a stream into one for training and `Pairs` for validation.
+
+    No source sentence is on both sides.
+    """
+    count = sum(1 for _ in pairs)
+    share = max(20, count // HELD_OUT)
+    held_out = _held_out(pairs, lambda source: bucket(source, share) == 0)
+    if not 0 < len(held_out) < count:  # a very small file
+        first = min(source for source, _ in pairs)
+        held_out = _held_out(pairs, lambda source: source == first)
+    sources = set(held_out.sources)
+    training = Selected(pairs, lambda source, _: source not in sources)
+    if not any(True for _ in training):
+        raise UsageError(
+            f"training needs at least 2 different source sentences, got {len(sources)}"
+        )
+    return training, held_out
+
+
+def _held_out(pairs, chosen):
+    found = [pair for pair in pairs if chosen(pair[0]) and all(pair)]
+    return Pairs([source for source, _ in found], [[target] for _, target in found])
