@@ -1,8 +1,10 @@
 """The command line: `python -m recipes.translation --help`."""
 
+import json
 import math
 import os
 import sys
+from dataclasses import asdict
 
 # TensorFlow reads it once, on import: no notes about instructions and GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -12,9 +14,12 @@ from tqdm import tqdm
 
 import kattention
 from recipes.translation import (
+    align,
+    backtranslate,
     corpora,
     evaluate,
     files,
+    pharaoh,
     preparation,
     run,
     toy,
@@ -65,16 +70,39 @@ def _train(options):
 
 def _evaluate(options):
     pairs, name, corpus, split = _pairs_to_judge(options)
-    print(name)
+    tokenized = language = None
+    if options.tokenized_references:
+        language = options.language or (corpus and corpus.target)
+        if not language:
+            raise UsageError("--tokenized-references of own pairs wants --language")
+        tokenized = list(files.iterate_lines(options.tokenized_references))
     translator = _load(options)
-    synthetic = corpus is not None and corpus.family == "toy"
-    scores = evaluate.evaluate(translator, pairs, **search_options(options))
-    evaluate.report(scores, pairs, "synthetic" if synthetic else "")
-    if synthetic:
+    hypotheses = evaluate.translate_all(
+        translator, pairs.sources, **search_options(options)
+    )
+    scores = evaluate.score(hypotheses, pairs, tokenized, language)
+    rates = None
+    if corpus is not None and corpus.family == "toy":
         examples = toy.examples(corpus.target, split)
-        model, diagonal = toy_error_rates(translator, examples)
-        rate = "none, there is no attention" if model is None else f"{model:.3f}"
-        print(f"\nsynthetic: alignment error rate {rate} (diagonal {diagonal:.3f})")
+        rates = dict(
+            zip(
+                ("model", "diagonal"),
+                toy_error_rates(translator, examples),
+                strict=True,
+            )
+        )
+    if options.json:
+        print(json.dumps({"data": name, **asdict(scores), "error_rates": rates}))
+    else:
+        print(name)
+        evaluate.report(scores, hypotheses, pairs, "synthetic" if rates else "")
+        if rates:
+            _print_rates(**rates)
+
+
+def _print_rates(model, diagonal):
+    rate = "none, there is no attention" if model is None else f"{model:.3f}"
+    print(f"synthetic: alignment error rate {rate} (diagonal {diagonal:.3f})")
 
 
 def _pairs_to_judge(options):
@@ -158,6 +186,27 @@ def _score(options):
     print(f"perplexity {perplexity:.2f} of {tokens} tokens", file=sys.stderr)
 
 
+def _align(options):
+    gold = None
+    if options.gold:
+        gold = pharaoh.read_links(options.gold, options.gold_first)
+    pairs, name, _, _ = _pairs_to_judge(options)
+    print(name, file=sys.stderr)
+    reverse = options.reverse and kattention.Translator.load(options.reverse)
+    align.report(align.align_pairs(_load(options), pairs, reverse), gold)
+
+
+def _back_translate(options):
+    count = backtranslate.back_translate(
+        _load(options),
+        options.text,
+        options.output,
+        options.tag,
+        **search_options(options),
+    )
+    print(f"wrote {count} pairs to {options.output}")
+
+
 def _read_standard_input():
     for number, line in enumerate(sys.stdin.buffer, 1):
         try:
@@ -197,6 +246,8 @@ COMMANDS = {
     "evaluate": _evaluate,
     "translate": _translate,
     "score": _score,
+    "align": _align,
+    "back-translate": _back_translate,
     "export": _export,
 }
 

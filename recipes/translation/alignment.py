@@ -1,44 +1,43 @@
 """Alignments between words, and how wrong they are."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from kattention.text.pieces import piece_spans
 from recipes.translation.toy.words import split_words
 
 
-def word_alignment(tokenizers, texts, matrix):
+def word_alignment(tokenizers, texts, matrix, words=split_words):
     """Sums an alignment of subwords to one of words; end tokens are left out.
 
     Args:
         tokenizers: `(source tokenizer, target tokenizer)`.
         texts: `(source, target)`.
         matrix: Array `(target tokens, source tokens)`, end tokens included.
+        words: What finds the words of a text: their `(start, end)`.
 
     Returns:
         Array `(target words, source words)`: for each target word the mean
         over its subwords of what they read of all subwords of a source word.
     """
     (source, target) = (
-        _membership(tokenizer, text)
+        _membership(tokenizer, text, words)
         for tokenizer, text in zip(tokenizers, texts, strict=True)
     )
     weights = target @ matrix[: target.shape[1], : source.shape[1]] @ source.T
     return weights / target.sum(axis=1, keepdims=True)
 
 
-def _membership(tokenizer, text):
+def _membership(tokenizer, text, words):
     """Array `(words, subwords)`, 1 where a subword belongs to a word."""
     [ids] = tokenizer.encode([text]).to_list()
     pieces = [piece.decode() for piece in tokenizer.pieces(ids).numpy()]
-    words = [
+    spans = [
         (len(text[:start].encode()), len(text[:end].encode()))
-        for start, end in split_words(text)
+        for start, end in words(text)
     ]
-    member = np.zeros((len(words), len(pieces)))
+    member = np.zeros((len(spans), len(pieces)))
     for column, (_, last) in enumerate(piece_spans(pieces)):
-        for row, (start, end) in enumerate(words):
+        for row, (start, end) in enumerate(spans):
             # By its last byte: a space belongs to the word after it.
             if start < last <= end:
                 member[row, column] = 1
@@ -57,42 +56,55 @@ def diagonal_links(source_words, target_words):
     }
 
 
-@dataclass
-class ErrorRate:
+def error_rate(links, gold):
     """The alignment error rate of a corpus, added up link by link.
 
     For links `A`, sure gold links `S` and possible ones `P` (`S` within `P`):
 
         1 - (|A & S| + |A & P|) / (|A| + |S|)
 
+    Args:
+        links: `A` of each pair, sets.
+        gold: `(S, P)` of each pair.
+
     Source: Och and Ney, "A Systematic Comparison of Various Statistical
     Alignment Models" (2003), section 5.
     """
+    right = total = 0
+    for own, (sure, possible) in zip(links, gold, strict=True):
+        right += len(own & sure) + len(own & possible)
+        total += len(own) + len(sure)
+    return 1 - right / total if total else 0.0
 
-    right: int = 0
-    total: int = 0
 
-    def add(self, links, sure, possible):
-        self.right += len(links & sure) + len(links & possible)
-        self.total += len(links) + len(sure)
+def align(translator, sources, targets, words=split_words):
+    """Links each target word to the source word that it reads most.
 
-    @property
-    def value(self):
-        return 1 - self.right / self.total if self.total else 0.0
+    The translator reads given pairs, by forced decoding.
+
+    Returns:
+        A list of sets of links `(source word, target word)`, or `None` if the
+        model has no attention.
+    """
+    tokenizers = translator.source_tokenizer, translator.target_tokenizer
+    found = []
+    for source, target, read in zip(
+        sources, targets, translator.score(sources, targets), strict=True
+    ):
+        if read.alignment is None:
+            return None
+        weights = word_alignment(tokenizers, (source, target), read.alignment, words)
+        found.append(best_links(weights))
+    return found
 
 
 def toy_error_rates(translator, examples):
     """Returns `(model, diagonal)` error rates on `toy.Example`s, by forced decoding."""
     sources = [example.source for example in examples]
     targets = [example.target for example in examples]
-    tokenizers = translator.source_tokenizer, translator.target_tokenizer
-    model, diagonal = ErrorRate(), ErrorRate()
-    read = translator.score(sources, targets)
-    for example, matrix in zip(examples, [r.alignment for r in read], strict=True):
-        gold = example.sure, example.possible
-        sizes = map(len, map(split_words, (example.source, example.target)))
-        diagonal.add(diagonal_links(*sizes), *gold)
-        if matrix is not None:
-            texts = example.source, example.target
-            model.add(best_links(word_alignment(tokenizers, texts, matrix)), *gold)
-    return (model.value if model.total else None), diagonal.value
+    gold = [(example.sure, example.possible) for example in examples]
+    sizes = zip(map(split_words, sources), map(split_words, targets), strict=True)
+    diagonal = [diagonal_links(len(source), len(target)) for source, target in sizes]
+    links = align(translator, sources, targets)
+    model = None if links is None else error_rate(links, gold)
+    return model, error_rate(diagonal, gold)

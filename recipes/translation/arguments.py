@@ -28,6 +28,8 @@ def build_parser():
     _add_evaluate(commands)
     _add_translate(commands)
     _add_score(commands)
+    _add_align(commands)
+    _add_back_translate(commands)
     _add_export(commands)
     return parser
 
@@ -112,11 +114,22 @@ def _add_evaluate(commands):
     command = commands.add_parser(
         "evaluate",
         help="score a run on a corpus",
-        description="Prints sacreBLEU (13a, cased), chrF, their signatures and "
-        "examples.",
+        description="Prints sacreBLEU (13a, cased), chrF and TER with bounds and "
+        "signatures, scores by source length, and the worst and best sentences.",
     )
     _add_run(command)
     _add_corpus(command)
+    command.add_argument(
+        "--tokenized-references",
+        type=Path,
+        metavar="FILE",
+        help="lower-cased, tokenised references: adds the BLEU that is published "
+        "for them",
+    )
+    command.add_argument(
+        "--language", help="the target's, for these; named corpora know theirs"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON instead")
     _add_search(command)
 
 
@@ -175,6 +188,56 @@ def _add_score(commands):
     )
     _add_run(command)
     _add_corpus(command)
+
+
+def _add_align(commands):
+    command = commands.add_parser(
+        "align",
+        help="say which word is the translation of which",
+        description="Prints the links between the words of given pairs, a line each, "
+        "in Pharaoh's format: 3-4 is the source's fourth word and the target's "
+        "fifth. Words are what stands between spaces; each target word is linked "
+        "to the source word that it reads most.",
+    )
+    _add_run(command)
+    _add_corpus(command)
+    command.add_argument(
+        "--reverse",
+        type=Path,
+        metavar="RUN",
+        help="a run of the other direction: the links of both are joined "
+        "(grow-diag-final-and)",
+    )
+    command.add_argument(
+        "--gold",
+        type=Path,
+        metavar="FILE",
+        help="links made by people, 3-4 sure or 3p4 possible: prints the alignment "
+        "error rate to standard error",
+    )
+    command.add_argument(
+        "--gold-first",
+        type=int,
+        choices=(0, 1),
+        default=0,
+        help="the number of the first word there",
+    )
+
+
+def _add_back_translate(commands):
+    command = commands.add_parser(
+        "back-translate",
+        help="make pairs from text in the target language alone",
+        description="Translates a file with a run of the other direction and writes "
+        "pairs of the translation and the line, to be trained on with real ones.",
+    )
+    _add_run(command)
+    command.add_argument("text", type=Path, metavar="FILE", help="a sentence a line")
+    command.add_argument("output", type=Path, metavar="TSV")
+    command.add_argument(
+        "--tag", default="<BT>", help="what each written source begins with"
+    )
+    _add_search(command)
 
 
 def _add_export(commands):

@@ -1,39 +1,36 @@
-"""Scores of a run on a corpus: BLEU, chrF, exact match."""
+"""Translating a corpus, and scores of the result against its references."""
+
+import json
+from dataclasses import dataclass
 
 import sacrebleu
 from tqdm import tqdm
 
+from recipes.translation import protocol
 from recipes.translation.errors import UsageError
 
+# How often the sentences are drawn anew for the bounds of a score.
+BOOTSTRAP = 1000
+# Source words up to which a group of sentences goes.
+LENGTHS = (5, 10, 15, 20, 30, 50)
 
-def evaluate(translator, pairs, **search):
-    """Translates `pairs.sources` and scores the result against the references.
 
-    Args:
-        translator: A `kattention.Translator`.
-        pairs: The `Pairs`.
-        **search: The fields of `kattention.serving.BeamOptions`.
+@dataclass
+class Scores:
+    """How good translations are.
 
-    Returns:
-        A dict of `hypotheses`, `bleu` and `chrf` (sacrebleu scores with their
-        signatures) and `exact`, the share that equals a reference.
+    Attributes:
+        metrics: For each metric a dict of its name, the score, half the width
+            of its 95 % interval over bootstrap samples, details, signature.
+        exact: The share that equals a reference.
+        by_length: For groups of sources, a dict: words, sentences, bleu.
+        ranked: Indices of the sentences, worst first, by their chrF.
     """
-    if not len(pairs):
-        raise UsageError("there is nothing to evaluate: no pairs")
-    hypotheses = translate_all(translator, pairs.sources, **search)
-    # sacrebleu wants as many streams as the most references, with None for
-    # those that a source lacks.
-    most = max(map(len, pairs.references))
-    streams = [
-        [own[k] if k < len(own) else None for own in pairs.references]
-        for k in range(most)
-    ]
-    scores = {"hypotheses": hypotheses}
-    for name, metric in (("bleu", sacrebleu.BLEU()), ("chrf", sacrebleu.CHRF())):
-        score = metric.corpus_score(hypotheses, streams)
-        scores[name] = (score, metric.get_signature())
-    scores["exact"] = _share_of_exact(hypotheses, pairs)
-    return scores
+
+    metrics: list[dict]
+    exact: float
+    by_length: list[dict]
+    ranked: list[int]
 
 
 def translate_all(translator, sources, batch_size=64, **search):
@@ -41,7 +38,7 @@ def translate_all(translator, sources, batch_size=64, **search):
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     hypotheses = [""] * len(sources)
     firsts = range(0, len(order), batch_size)
-    for first in tqdm(firsts, "translating", unit="batch", disable=None):
+    for first in tqdm(firsts, "translating", unit="batch", disable=None, leave=False):
         chosen = order[first : first + batch_size]
         texts = [sources[i] for i in chosen]
         found = translator.translate(texts, **search)
@@ -50,26 +47,123 @@ def translate_all(translator, sources, batch_size=64, **search):
     return hypotheses
 
 
+def score(hypotheses, pairs, tokenized=None, language=None):
+    """Scores translations.
+
+    Args:
+        hypotheses: Strings.
+        pairs: The `Pairs` with their references.
+        tokenized: References that are lower-cased and tokenised: adds the BLEU
+            of `protocol.py`.
+        language: The target's, which that protocol wants to know.
+
+    Returns:
+        `Scores`.
+    """
+    if not len(pairs):
+        raise UsageError("there is nothing to evaluate: no pairs")
+    streams = _streams(pairs.references)
+    metrics = [
+        _measure(metric, hypotheses, streams)
+        for metric in (sacrebleu.BLEU(), sacrebleu.CHRF(), sacrebleu.TER())
+    ]
+    if tokenized is not None:
+        if len(tokenized) != len(pairs):
+            raise UsageError(
+                f"the tokenised references must be {len(pairs)} lines, as the "
+                f"sources are, got {len(tokenized)}"
+            )
+        lowered = protocol.lower_and_tokenize(hypotheses, language)
+        bleu = sacrebleu.BLEU(tokenize="none")
+        own = _measure(bleu, lowered, [tokenized])
+        metrics.append({**own, "name": f"lower-cased, tokenised {own['name']}"})
+    return Scores(
+        metrics,
+        share_of_exact(hypotheses, pairs),
+        _by_length(hypotheses, pairs),
+        _ranked(hypotheses, pairs),
+    )
+
+
+def _streams(references):
+    """References as sacrebleu wants them: as many streams as the most of a source.
+
+    A source that has fewer has None there.
+    """
+    most = max(map(len, references))
+    return [
+        [own[k] if k < len(own) else None for own in references] for k in range(most)
+    ]
+
+
+def _measure(metric, hypotheses, streams):
+    found = metric.corpus_score(hypotheses, streams, n_bootstrap=BOOTSTRAP)
+    signature = str(metric.get_signature())
+    described = json.loads(found.format(is_json=True, signature=signature))
+    return {
+        "name": described["name"],
+        "score": described["score"],
+        # sacrebleu leaves it out where all samples score 0.
+        "bound": described.get("confidence_var", 0.0),
+        "details": described.get("verbose_score", ""),
+        "signature": signature,
+    }
+
+
+def _by_length(hypotheses, pairs):
+    words = [len(source.split()) for source in pairs.sources]
+    groups = []
+    for low, high in zip((0, *LENGTHS), (*LENGTHS, float("inf")), strict=True):
+        own = [i for i, count in enumerate(words) if low < count <= high]
+        if own:
+            streams = _streams([pairs.references[i] for i in own])
+            bleu = sacrebleu.corpus_bleu([hypotheses[i] for i in own], streams).score
+            words_of = f"{low + 1}-{high}" if high in LENGTHS else f"over {low}"
+            groups.append({"words": words_of, "sentences": len(own), "bleu": bleu})
+    return groups
+
+
+def _ranked(hypotheses, pairs):
+    chrf = sacrebleu.CHRF()
+    scores = [
+        chrf.sentence_score(hypothesis, own).score
+        for hypothesis, own in zip(hypotheses, pairs.references, strict=True)
+    ]
+    return sorted(range(len(scores)), key=scores.__getitem__)
+
+
 def exact_match(translator, pairs):
     """The share of sources whose translation equals a reference."""
     found = translator.translate(pairs.sources)
-    return _share_of_exact([translation.text for translation in found], pairs)
+    return share_of_exact([translation.text for translation in found], pairs)
 
 
-def _share_of_exact(hypotheses, pairs):
+def share_of_exact(hypotheses, pairs):
+    """The share of translations that equal a reference."""
     right = [h in own for h, own in zip(hypotheses, pairs.references, strict=True)]
     return sum(right) / len(right)
 
 
-def report(scores, pairs, label="", examples=3):
-    """Prints scores with a label before each, signatures and examples."""
+def report(scores, hypotheses, pairs, label="", examples=3):
+    """Prints scores with a label before each, and the worst and best sentences."""
     label = label and f"{label}: "
-    for name in ("bleu", "chrf"):
-        score, signature = scores[name]
-        print(f"{label}{score}")
-        print(f"  {signature}")
-    print(f"{label}exact match {scores['exact']:.1%} of {len(pairs)}")
-    for i in range(0, len(pairs), max(1, len(pairs) // examples))[:examples]:
-        print(f"\n  source      {pairs.sources[i]}")
-        print(f"  reference   {pairs.references[i][0]}")
-        print(f"  translation {scores['hypotheses'][i]}")
+    for metric in scores.metrics:
+        print(
+            f"{label}{metric['name']} = {metric['score']:.2f} "
+            f"(95 %: ± {metric['bound']:.2f}) {metric['details']}".rstrip()
+        )
+        print(f"  {metric['signature']}")
+    print(f"{label}exact match {scores.exact:.1%} of {len(pairs)}")
+    print("\nsource words   sentences    BLEU")
+    for group in scores.by_length:
+        print(f"{group['words']:>12}{group['sentences']:>12}{group['bleu']:>8.2f}")
+    few = min(examples, len(pairs))
+    for title, chosen in (
+        ("worst", scores.ranked[:few]),
+        ("best", scores.ranked[::-1][:few]),
+    ):
+        print(f"\n{title}, by chrF")
+        for i in chosen:
+            print(f"  source      {pairs.sources[i]}")
+            print(f"  reference   {pairs.references[i][0]}")
+            print(f"  translation {hypotheses[i]}\n")

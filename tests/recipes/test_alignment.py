@@ -1,7 +1,10 @@
 import numpy as np
+import pytest
 
 from kattention.text import SubwordTokenizer
-from recipes.translation import alignment
+from recipes.translation import alignment, pharaoh
+from recipes.translation.errors import UsageError
+from recipes.translation.toy.words import split_words
 
 LINES = ["The dog's house.", "La maison du chien, l'été."] * 10
 
@@ -24,18 +27,54 @@ def test_subwords_are_summed_to_words():
 def test_every_subword_of_a_word_is_found_in_any_script():
     tokenizer = SubwordTokenizer.train(LINES, 300)
     for text in [*LINES[:2], "L'été à 日本 coûte 5 €."]:
-        member = alignment._membership(tokenizer, text)
+        member = alignment._membership(tokenizer, text, split_words)
         assert (member.sum(axis=0) <= 1).all()
         assert (member.sum(axis=1) >= 1).all()
 
 
 def test_the_error_rate_is_och_and_ney_s():
-    rate = alignment.ErrorRate()
-    rate.add({(0, 0), (1, 1), (2, 2)}, {(0, 0), (2, 1)}, {(0, 0), (2, 1), (1, 1)})
+    sure, possible = {(0, 0), (2, 1)}, {(0, 0), (2, 1), (1, 1)}
+    links = {(0, 0), (1, 1), (2, 2)}
     # A & S: 1, A & P: 2, A: 3, S: 2
-    assert rate.value == 1 - 3 / 5
+    assert alignment.error_rate([links], [(sure, possible)]) == 1 - 3 / 5
+    assert alignment.error_rate([sure], [(sure, possible)]) == 0
+    # Corpora are added up, not averaged.
+    both = alignment.error_rate([links, {(0, 0)}], [(sure, possible), ({(0, 0)},) * 2])
+    assert both == 1 - 5 / 7
 
 
 def test_the_diagonal_reads_at_the_same_share_of_the_sentence():
     assert alignment.diagonal_links(4, 2) == {(1, 0), (3, 1)}
     assert alignment.diagonal_links(2, 4) == {(0, 0), (0, 1), (1, 2), (1, 3)}
+
+
+def test_links_are_read_with_their_kind_and_written(tmp_path):
+    (tmp_path / "gold").write_text("1-1 2p3\n\n2-1\n")
+    gold = pharaoh.read_links(tmp_path / "gold", first=1)
+    assert gold == [
+        ({(0, 0)}, {(0, 0), (1, 2)}),
+        (set(), set()),
+        ({(1, 0)}, {(1, 0)}),
+    ]
+    assert pharaoh.write_links({(10, 1), (2, 3)}) == "2-3 10-1"
+    assert pharaoh.words(" ein  Haus.") == [(1, 4), (6, 11)]
+
+
+@pytest.mark.parametrize("entry", ["3:4", "0-1", "1-"])
+def test_bad_links_are_refused_with_the_line(tmp_path, entry):
+    (tmp_path / "gold").write_text(f"1-1\n1-1 {entry}\n")
+    with pytest.raises(UsageError, match="line 2: expected links"):
+        pharaoh.read_links(tmp_path / "gold", first=1)
+
+
+def test_two_directions_grow_from_what_they_share():
+    forward = {(0, 0), (1, 1), (2, 2), (5, 4)}
+    backward = {(0, 0), (1, 1), (1, 2), (4, 5)}
+    # (1, 2) and (2, 2) touch (1, 1) and bring words; (4, 5) and (5, 4) touch
+    # no link: they come last, as their words have none.
+    assert pharaoh.symmetrize(forward, backward) == forward | backward
+    # Word 1 and word 2 have links, so (1, 2) brings nothing.
+    both = {(0, 0), (1, 1), (2, 2)}
+    assert pharaoh.symmetrize(both | {(1, 2)}, both) == both
+    assert pharaoh.symmetrize(set(), {(3, 3)}) == {(3, 3)}
+    assert pharaoh.symmetrize(set(), set()) == set()

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import kattention
 from recipes.translation import run
-from recipes.translation.__main__ import main
+from recipes.translation.__main__ import COMMANDS, main
 
 PAIRS = [("the red house", "la maison rouge"), ("a cat", "un chat")] * 15
 PAIRS += [(f"the dog {i}", f"le chien {i}") for i in range(30)]
@@ -60,12 +60,64 @@ def test_a_finished_run_has_nothing_to_do(trained, pairs, capsys):
 def test_evaluate_prints_scores_with_signatures(trained, pairs, capsys):
     assert call("evaluate", trained, "--pairs", pairs) == 0
     out = capsys.readouterr().out
-    assert "BLEU = " in out
-    assert "case:mixed|eff:no|tok:13a" in out
-    assert "chrF2 = " in out
-    assert "exact match" in out
+    for part in ("BLEU = ", "chrF2 = ", "TER = ", "|tok:13a", "(95 %: ± ", "exact"):
+        assert part in out
+    assert "1-5          60" in out
+    assert "worst, by chrF" in out
     assert call("evaluate", trained) == 0
     assert "own validation pairs" in capsys.readouterr().out
+
+
+def test_evaluate_prints_json_and_the_lower_cased_protocol(
+    trained, pairs, tmp_path, capsys
+):
+    lowered = tmp_path / "lowered.fr"
+    lowered.write_text("".join(f"{target}\n" for _, target in PAIRS))
+    command = ["evaluate", trained, "--pairs", pairs, "--json"]
+    command += ["--tokenized-references", lowered]
+    assert call(*command) == 2
+    assert "wants --language" in capsys.readouterr().err
+    assert call(*command, "--language", "fr") == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["data"] == "own pairs"
+    assert [metric["name"] for metric in scores["metrics"]] == [
+        "BLEU",
+        "chrF2",
+        "TER",
+        "lower-cased, tokenised BLEU",
+    ]
+    assert len(scores["ranked"]) == 60
+
+
+def test_align_prints_links_and_their_error_rate(trained, pairs, tmp_path, capsys):
+    gold = tmp_path / "gold"
+    gold.write_text("".join("1-1 2p2\n" for _ in PAIRS))
+    command = ["align", trained, "--pairs", pairs]
+    assert call(*command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 60
+    links = [
+        [tuple(map(int, link.split("-"))) for link in line.split()] for line in lines
+    ]
+    for (_, target), own in zip(PAIRS, links, strict=True):
+        assert sorted(j for _, j in own) == list(range(len(target.split())))
+    more = ["--reverse", trained, "--gold", gold, "--gold-first", 1]
+    assert call(*command, *more) == 0
+    logged = capsys.readouterr()
+    assert len(logged.out.splitlines()) == 60
+    assert "alignment error rate 0." in logged.err
+
+
+def test_back_translation_makes_pairs_to_train_on(trained, tmp_path, capsys):
+    (tmp_path / "mono").write_text("un chat\n\nle chien 3\na\tb\n")
+    made = tmp_path / "made.tsv"
+    command = ["back-translate", trained, tmp_path / "mono", made, "--beam-width", 1]
+    assert call(*command) == 0
+    assert "wrote 2 pairs" in capsys.readouterr().out
+    lines = [line.split("\t") for line in made.read_text().splitlines()]
+    assert [line[1] for line in lines] == ["un chat", "le chien 3"]
+    assert all(line[0].startswith("<BT>") for line in lines)
+    assert {path.name for path in tmp_path.iterdir()} == {"mono", "made.tsv"}
 
 
 def test_translate_takes_arguments_or_lines(trained, tmp_path, capsys, monkeypatch):
@@ -335,7 +387,16 @@ def wrong(tmp_path, trained):
         ("translate {RUN} hello --samples 2 --prefix a", "--samples goes without"),
         ("translate {RUN} hello --samples 2 --top-p 2", "at most 1, got 2.0"),
         ("translate {RUN} hello --groups 3", "divide the beam_width 5, got 3"),
+        ("train --data toy-en-fr --output {T}/o --ema 1", "invalid share value: '1'"),
+        ("train --data toy-en-fr --output {T}/o --seed -1", "invalid natural number"),
+        (
+            "train --data toy-en-fr --output {T}/o --epochs 2 --minutes 2",
+            "either --minutes or --epochs",
+        ),
         ("score {T}", "is not a run folder"),
+        ("align {RUN} --gold {T}/a.en", "line 1: expected links as 3-4 or 3p4"),
+        ("back-translate {RUN} {T}/none {T}/o", "no such file"),
+        ("back-translate {RUN} {T}/a.en {T}/no/o", "cannot write to"),
         ("export {T} {T}/o", "is not a run folder"),
         ("export {RUN} {T}/a.en", "must be a folder"),
         ("export {RUN} /proc/kattention", "cannot write to"),
@@ -350,7 +411,7 @@ def test_wrong_use_gets_one_line_and_exit_code_2(wrong, capsys, command, message
     assert len(error.splitlines()) == 1, error
 
 
-@pytest.mark.parametrize("command", ["", "train", "evaluate", "translate", "export"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_command_has_help(command, capsys):
     assert call(*command.split(), "--help") == 0
     assert "usage: python -m recipes.translation" in capsys.readouterr().out

@@ -1,0 +1,60 @@
+"""The `align` command: which word is the translation of which."""
+
+import sys
+
+from tqdm import tqdm
+
+from recipes.translation import pharaoh
+from recipes.translation.alignment import align, error_rate
+from recipes.translation.errors import UsageError
+
+BATCH = 256
+
+
+def align_pairs(translator, pairs, reverse=None):
+    """Links between the words, parted by spaces, of pairs.
+
+    Args:
+        translator: Reads from source to target.
+        pairs: `Pairs`.
+        reverse: A `Translator` from target to source: the links of both are
+            joined.
+
+    Returns:
+        A list of sets of links `(source word, target word)`.
+    """
+    found = _links(translator, pairs.sources, pairs.targets)
+    if reverse is None:
+        return found
+    back = _links(reverse, pairs.targets, pairs.sources)
+    return [
+        pharaoh.symmetrize(links, {(i, j) for j, i in turned})
+        for links, turned in zip(found, back, strict=True)
+    ]
+
+
+def _links(translator, sources, targets):
+    found = []
+    firsts = range(0, len(sources), BATCH)
+    for first in tqdm(firsts, "aligning", unit="batch", disable=None, leave=False):
+        part = slice(first, first + BATCH)
+        links = align(translator, sources[part], targets[part], pharaoh.words)
+        if links is None:
+            raise UsageError("a model without attention aligns nothing")
+        found += links
+    return found
+
+
+def report(links, gold=None):
+    """Prints links, and their error rate to standard error."""
+    for own in links:
+        print(pharaoh.write_links(own))
+    if gold is None:
+        return
+    if len(gold) != len(links):
+        raise UsageError(
+            f"the gold links must be {len(links)} lines, as the pairs are, got "
+            f"{len(gold)}"
+        )
+    rate = error_rate(links, gold)
+    print(f"alignment error rate {rate:.3f}", file=sys.stderr)

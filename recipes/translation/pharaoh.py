@@ -1,0 +1,82 @@
+"""Links between the words of two sentences, as files hold them.
+
+A line holds the links of a pair, `i-j` from source word `i` to target word
+`j`; words are what stands between spaces. In gold files `ipj` is a link that
+may be there, and `i-j` one that must.
+"""
+
+import re
+
+from recipes.translation.errors import UsageError
+from recipes.translation.files import iterate_lines
+
+_LINK = re.compile(r"(\d+)([-p])(\d+)")
+
+
+def words(text):
+    """The words between spaces as `(start, end)` offsets of characters."""
+    return [match.span() for match in re.finditer(r"\S+", text)]
+
+
+def write_links(links):
+    """A line of `{(i, j)}`."""
+    return " ".join(f"{i}-{j}" for i, j in sorted(links))
+
+
+def read_links(path, first=0):
+    """Reads a file of links whose words are counted from `first`.
+
+    Returns:
+        For each line `(sure, possible)`, sets of `(i, j)` counted from 0; the
+        sure links are possible too.
+    """
+    gold = []
+    for number, line in enumerate(iterate_lines(path), 1):
+        sure, possible = set(), set()
+        for entry in line.split():
+            link = _LINK.fullmatch(entry)
+            if not link or int(link[1]) < first or int(link[3]) < first:
+                raise UsageError(
+                    f"{path}, line {number}: expected links as 3-4 or 3p4, counted "
+                    f"from {first}, got {entry!r}"
+                )
+            pair = int(link[1]) - first, int(link[3]) - first
+            possible.add(pair)
+            if link[2] == "-":
+                sure.add(pair)
+        gold.append((sure, possible))
+    return gold
+
+
+def symmetrize(forward, backward):
+    """Joins the links of two directions: grow-diag-final-and.
+
+    Begins with the links that both have, adds neighbours of links that either
+    has while they bring a word that has none, then links of either between
+    two words that have none.
+
+    Args:
+        forward: `{(i, j)}` of source to target.
+        backward: `{(i, j)}` of the other direction, turned round.
+
+    Source: Koehn, Och and Marcu, "Statistical Phrase-Based Translation"
+    (2003), section 3; the last step is Moses's.
+    """
+    links, union = forward & backward, forward | backward
+
+    def linked(i, j):
+        return any(i == a for a, _ in links), any(j == b for _, b in links)
+
+    grown = True
+    while grown:
+        grown = False
+        for i, j in sorted(union - links):
+            near = any(max(abs(i - a), abs(j - b)) == 1 for a, b in links)
+            if near and not all(linked(i, j)):
+                links.add((i, j))
+                grown = True
+    for direction in (forward, backward):
+        for i, j in sorted(direction - links):
+            if not any(linked(i, j)):
+                links.add((i, j))
+    return links
