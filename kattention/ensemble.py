@@ -53,7 +53,10 @@ class Ensemble(keras.Model):
         self.built = True  # its models are
 
     def call(self, inputs, training=None):
-        return _mean([model(inputs, training=training) for model in self.models])
+        returned = [model(inputs, training=training) for model in self.models]
+        # Some return their alignments too.
+        logits = [r[0] if isinstance(r, (list, tuple)) else r for r in returned]
+        return _mean(logits)
 
     def encode(self, source_ids):
         """Returns `(memories, states)`, lists of each model's own."""

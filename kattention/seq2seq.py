@@ -39,7 +39,8 @@ class Seq2Seq(keras.Model):
 
     Returns:
         Logits `(B, T, V)`; if `packed`, `(N, V)` for the `N` target tokens
-        that are not padding, row after row.
+        that are not padding, row after row. If the decoder has
+        `return_attention_scores=True`, `[logits, alignments (B, T, S)]`.
 
     Raises:
         ValueError: `decoder` is not an `AttentionRNN` over sequences, the
@@ -93,8 +94,10 @@ class Seq2Seq(keras.Model):
         outputs = decoder(
             vectors, memory=memory, initial_state=initial or None, memory_mask=mask
         )
+        alignments = []
         if isinstance(outputs, (list, tuple)):
-            outputs = outputs[0]
+            outputs, *others = outputs
+            alignments = others[-1:] if decoder.return_attention_scores else []
         if packed:
             outputs, vectors = PackTokens()([outputs, vectors], ids=target)
         features = readout([outputs, vectors])
@@ -104,7 +107,8 @@ class Seq2Seq(keras.Model):
             scores = logits(features)
         if packed:
             scores = ops.squeeze(scores, 0)
-        super().__init__(inputs=[source, target], outputs=scores, **kwargs)
+        returned = [scores, *alignments] if alignments else scores
+        super().__init__(inputs=[source, target], outputs=returned, **kwargs)
         self.source_embedding = source_embedding
         self.encoder = encoder
         self.target_embedding = target_embedding

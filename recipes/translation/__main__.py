@@ -62,6 +62,10 @@ def _train(options):
         raise UsageError("--valid-source and --valid-target go together")
     if options.valid_source and options.data:
         raise UsageError("--valid-source goes with --pairs or --source, not --data")
+    if options.alignments and options.data:
+        raise UsageError("--alignments goes with --pairs or --source, not --data")
+    if options.alignments and options.attention == "none":
+        raise UsageError("--alignments goes with --attention bahdanau")
     if options.minutes and options.epochs:
         raise UsageError("give either --minutes or --epochs")
     train.train(vars(options))

@@ -20,14 +20,14 @@ def word_alignment(tokenizers, texts, matrix, words=split_words):
         over its subwords of what they read of all subwords of a source word.
     """
     (source, target) = (
-        _membership(tokenizer, text, words)
+        membership(tokenizer, text, words)
         for tokenizer, text in zip(tokenizers, texts, strict=True)
     )
     weights = target @ matrix[: target.shape[1], : source.shape[1]] @ source.T
     return weights / target.sum(axis=1, keepdims=True)
 
 
-def _membership(tokenizer, text, words):
+def membership(tokenizer, text, words):
     """Array `(words, subwords)`, 1 where a subword belongs to a word."""
     [ids] = tokenizer.encode([text]).to_list()
     pieces = [piece.decode() for piece in tokenizer.pieces(ids).numpy()]

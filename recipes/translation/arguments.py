@@ -46,6 +46,13 @@ def _add_train(commands):
     command.add_argument("--valid-source", type=Path, metavar="FILE")
     command.add_argument("--valid-target", type=Path, metavar="FILE")
     command.add_argument(
+        "--alignments",
+        type=Path,
+        metavar="FILE",
+        help="links between the words of each own training pair, 3-4, as the align "
+        "command prints them: attention is trained to follow them",
+    )
+    command.add_argument(
         "--output", type=Path, required=True, metavar="RUN", help="the run folder"
     )
     command.add_argument(

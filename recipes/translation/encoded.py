@@ -4,6 +4,8 @@ A folder holds, as plain numbers without a header:
 
     source.ids, target.ids           the ids of all pairs, one after the other
     source.lengths, target.lengths   how many of them belong to each pair
+    links.ids, links.lengths         in the same way the tokens that are linked,
+                                     source token + 65,536 * target token
     hashes                           a number for each pair: the same text, the same
 """
 
@@ -18,13 +20,20 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from recipes.translation import pharaoh
+from recipes.translation.alignment import membership
+from recipes.translation.errors import UsageError
+
 FILES = {
     "source.ids": np.int32,
     "source.lengths": np.int32,
     "target.ids": np.int32,
     "target.lengths": np.int32,
+    "links.ids": np.int32,
+    "links.lengths": np.int32,
     "hashes": np.uint64,
 }
+LINK_BASE = 65_536
 # Pairs that are turned into ids at a time.
 CHUNK = 8192
 
@@ -60,11 +69,13 @@ class EncodedPairs:
     Attributes:
         source: `Rows`.
         target: `Rows`.
+        links: `Rows` of numbers: see the head of this file.
         hashes: A number for each pair.
     """
 
     source: Rows
     target: Rows
+    links: Rows
     hashes: np.ndarray
 
     def __len__(self):
@@ -90,6 +101,7 @@ def encode(folder, pairs, source_tokenizer, target_tokenizer):
     return EncodedPairs(
         Rows(ids["source.ids"], ids["source.lengths"]),
         Rows(ids["target.ids"], ids["target.lengths"]),
+        Rows(ids["links.ids"], ids["links.lengths"]),
         ids["hashes"],
     )
 
@@ -99,13 +111,42 @@ def _write(folder, pairs, *tokenizers):
     with ExitStack() as stack:
         files = {name: stack.enter_context(open(folder / name, "wb")) for name in FILES}
         while chunk := list(islice(stream, CHUNK)):
-            for side, tokenizer, lines in zip(
-                ("source", "target"), tokenizers, zip(*chunk, strict=True), strict=True
+            sources, targets, *_ = zip(*chunk, strict=True)
+            for side, tokenizer, texts in zip(
+                ("source", "target"), tokenizers, (sources, targets), strict=True
             ):
-                ids = tokenizer.encode(lines)
+                ids = tokenizer.encode(texts)
                 _append(files, f"{side}.ids", ids.flat_values.numpy())
                 _append(files, f"{side}.lengths", ids.row_lengths().numpy())
-            _append(files, "hashes", [_hash(*pair) for pair in chunk])
+            links = [_link_tokens(tokenizers, *pair) for pair in chunk]
+            _append(files, "links.ids", [link for own in links for link in own])
+            _append(files, "links.lengths", [len(own) for own in links])
+            _append(files, "hashes", [_hash(*pair[:2]) for pair in chunk])
+
+
+def _link_tokens(tokenizers, source, target, line=""):
+    """All tokens of a source word with all of a target word linked to it."""
+    if not line:
+        return []
+    members = [
+        membership(tokenizer, text, pharaoh.words)
+        for tokenizer, text in zip(tokenizers, (source, target), strict=True)
+    ]
+    links, _ = pharaoh.parse_links(line)
+    words = [len(member) for member in members]
+    for i, j in links:
+        if i >= words[0] or j >= words[1]:
+            raise UsageError(
+                f"the link {i}-{j} leaves the {words[0]} and {words[1]} words of "
+                f"{source!r} and {target!r}"
+            )
+    linked = {
+        (int(t), int(s))
+        for i, j in links
+        for t in np.flatnonzero(members[1][j])
+        for s in np.flatnonzero(members[0][i])
+    }
+    return [s + LINK_BASE * t for t, s in sorted(linked)]
 
 
 def _append(files, name, numbers):

@@ -1,7 +1,8 @@
 """Text files with one sentence a line, and pairs of them, read as they come.
 
 A stream of pairs is anything that can be iterated over again and again and
-gives `(source, target)`: a corpus larger than memory is one, `Pairs` is another.
+gives `(source, target)`, or with the links between their words `(source,
+target, links)`: a corpus larger than memory is one, `Pairs` is another.
 """
 
 import gzip
@@ -59,7 +60,26 @@ class Selected:
     keep: Callable
 
     def __iter__(self):
-        return (pair for pair in self.pairs if self.keep(*pair))
+        return (pair for pair in self.pairs if self.keep(*pair[:2]))
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A stream of pairs with the line of links that a file has for each."""
+
+    pairs: Iterable
+    path: Path
+
+    def __iter__(self):
+        lines = zip_longest(self.pairs, iterate_lines(self.path))
+        for number, (pair, links) in enumerate(lines, 1):
+            if pair is None or links is None:
+                short, long = ("pair", "line") if pair is None else ("line", "pair")
+                raise UsageError(
+                    f"{self.path} must hold a line of links for each pair: there "
+                    f"is no {short} for {long} {number}"
+                )
+            yield *pair, links
 
 
 def iterate_lines(path):

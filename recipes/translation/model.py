@@ -9,7 +9,13 @@ from keras import layers
 import kattention
 
 
-def build_model(preset, source_vocabulary, target_vocabulary, attention="bahdanau"):
+def build_model(
+    preset,
+    source_vocabulary,
+    target_vocabulary,
+    attention="bahdanau",
+    return_alignments=False,
+):
     """Assembles an untrained `kattention.Seq2Seq`.
 
     Args:
@@ -18,6 +24,7 @@ def build_model(preset, source_vocabulary, target_vocabulary, attention="bahdana
         target_vocabulary: Number of target subwords.
         attention: `"bahdanau"`, or `"none"` for the control: the same decoder
             with the encoder's final state as a constant context.
+        return_alignments: Return them beside the logits, to be trained too.
     """
     source_embedding = build_embedding(source_vocabulary, preset)
     target_embedding = source_embedding
@@ -27,7 +34,7 @@ def build_model(preset, source_vocabulary, target_vocabulary, attention="bahdana
         source_embedding,
         build_encoder(preset),
         target_embedding,
-        build_decoder(preset, attention),
+        build_decoder(preset, attention, return_alignments),
         build_readout(preset),
         logits=None,  # the target embedding, read backwards
         packed=True,
@@ -63,7 +70,7 @@ def build_encoder(preset):
     return keras.Model(vectors, [states, start], name="encoder")
 
 
-def build_decoder(preset, attention):
+def build_decoder(preset, attention, return_alignments):
     """Vectors `(B, T, E)` and memory `(B, S, D)` -> `(B, T, 2 * D)`."""
     mechanism = (
         kattention.BahdanauAttention(
@@ -79,6 +86,7 @@ def build_decoder(preset, attention):
     return kattention.AttentionRNN(
         cell,
         return_sequences=True,
+        return_attention_scores=return_alignments,
         fast="auto" if preset.compiled else False,
         name="decoder",
     )

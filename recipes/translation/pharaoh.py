@@ -32,20 +32,27 @@ def read_links(path, first=0):
     """
     gold = []
     for number, line in enumerate(iterate_lines(path), 1):
-        sure, possible = set(), set()
-        for entry in line.split():
-            link = _LINK.fullmatch(entry)
-            if not link or int(link[1]) < first or int(link[3]) < first:
-                raise UsageError(
-                    f"{path}, line {number}: expected links as 3-4 or 3p4, counted "
-                    f"from {first}, got {entry!r}"
-                )
-            pair = int(link[1]) - first, int(link[3]) - first
-            possible.add(pair)
-            if link[2] == "-":
-                sure.add(pair)
-        gold.append((sure, possible))
+        try:
+            gold.append(parse_links(line, first))
+        except UsageError as error:
+            raise UsageError(f"{path}, line {number}: {error}") from None
     return gold
+
+
+def parse_links(line, first=0):
+    """Returns `(sure, possible)` of a line: see `read_links`."""
+    sure, possible = set(), set()
+    for entry in line.split():
+        link = _LINK.fullmatch(entry)
+        if not link or int(link[1]) < first or int(link[3]) < first:
+            raise UsageError(
+                f"expected links as 3-4 or 3p4, counted from {first}, got {entry!r}"
+            )
+        pair = int(link[1]) - first, int(link[3]) - first
+        possible.add(pair)
+        if link[2] == "-":
+            sure.add(pair)
+    return sure, possible
 
 
 def symmetrize(forward, backward):

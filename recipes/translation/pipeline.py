@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kattention.seq2seq import END, START
+from recipes.translation.encoded import LINK_BASE
 
 BUCKET_WIDTH = 4
 
@@ -20,10 +21,13 @@ class Batches:
         encoded: `EncodedPairs`.
         batch_tokens: Tokens a batch, padding included, of the longer side.
         chosen: The indices of the pairs to take; `None`: all.
+        guided: Whether what training aims at is `(target_out, links)`, with
+            links `(B, T, S)`, 1 where tokens are linked.
     """
 
-    def __init__(self, encoded, batch_tokens, chosen=None):
+    def __init__(self, encoded, batch_tokens, chosen=None, guided=False):
         self._encoded = encoded
+        self._guided = guided
         self._rows = np.arange(len(encoded)) if chosen is None else chosen
         longer = np.maximum(encoded.source.lengths, encoded.target.lengths)
         self._buckets = longer[self._rows] // BUCKET_WIDTH  # one more with the end
@@ -44,12 +48,13 @@ class Batches:
                 yield from self._epoch(np.random.default_rng([seed, epoch]), skipped)
                 epoch, skipped = epoch + 1, 0
 
-        return _dataset(batches)
+        return self._dataset(batches)
 
     def once(self):
         """One pass in a fixed order."""
         known = tf.data.experimental.assert_cardinality(self.steps)
-        return _dataset(lambda: self._epoch(np.random.default_rng(0))).apply(known)
+        fixed = self._dataset(lambda: self._epoch(np.random.default_rng(0)))
+        return fixed.apply(known)
 
     def _epoch(self, rng, skipped=0):
         shuffled = rng.permutation(len(self._rows))
@@ -70,7 +75,32 @@ class Batches:
         target = self._encoded.target.padded(rows)
         starts = np.full((len(rows), 1), START, "int32")
         inputs = np.concatenate([starts, target], axis=1)
-        return (_ended(source), inputs), _ended(target)
+        source, outputs = _ended(source), _ended(target)
+        if not self._guided:
+            return (source, inputs), outputs
+        links = np.zeros((*outputs.shape, source.shape[1]), "float32")
+        padded = self._encoded.links.padded(rows)
+        counts = self._encoded.links.lengths[rows][:, None]
+        row, place = np.nonzero(np.arange(padded.shape[1]) < counts)
+        target_token, source_token = np.divmod(padded[row, place], LINK_BASE)
+        links[row, target_token, source_token] = 1
+        return (source, inputs), (outputs, links)
+
+    def _dataset(self, batches):
+        """Prefetches, without tf.data's autotuning.
+
+        There is nothing to tune here, and its thread sleeps for ever longer:
+        the end of a training would wait up to a minute for it.
+        """
+        ids, links = tf.TensorSpec((None, None), "int32"), tf.TensorSpec([None] * 3)
+        signature = ((ids, ids), (ids, links) if self._guided else ids)
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return (
+            tf.data.Dataset.from_generator(batches, output_signature=signature)
+            .prefetch(4)
+            .with_options(options)
+        )
 
 
 def _ended(ids):
@@ -78,19 +108,3 @@ def _ended(ids):
     ended = np.pad(ids, ((0, 0), (0, 1)))
     ended[np.arange(len(ids)), (ids != 0).sum(axis=1)] = END
     return ended
-
-
-def _dataset(batches):
-    """Prefetches, without tf.data's autotuning.
-
-    There is nothing to tune here, and its thread sleeps for ever longer: the
-    end of a training would wait up to a minute for it.
-    """
-    ids = tf.TensorSpec((None, None), "int32")
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return (
-        tf.data.Dataset.from_generator(batches, output_signature=((ids, ids), ids))
-        .prefetch(4)
-        .with_options(options)
-    )

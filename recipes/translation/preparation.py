@@ -23,6 +23,8 @@ def load_pairs(recorded):
         validation = corpus.load("valid", recorded["data_dir"])
     else:
         training = own_files(recorded["pairs"], recorded["source"], recorded["target"])
+        if recorded["alignments"]:
+            training = files.Linked(training, recorded["alignments"])
         if recorded["valid_source"]:
             validation = files.read_parallel(
                 recorded["valid_source"], recorded["valid_target"]
@@ -54,7 +56,7 @@ def load_tokenizers(folder, training, preset):
 
 def _learn(training, preset):
     every = 1 + sum(1 for _ in training) // LEARNT_FROM
-    pairs = [pair for number, pair in enumerate(training) if number % every == 0]
+    pairs = [pair[:2] for n, pair in enumerate(training) if n % every == 0]
     sides = [list(side) for side in zip(*pairs, strict=True)]
     if preset.shared_vocabulary:
         sides = [sides[0] + sides[1]]

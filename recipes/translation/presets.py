@@ -40,6 +40,14 @@ class Preset:
     memory_dropout: float = _choice(share, "dropout on the encoder's states")
     attention_dropout: float = _choice(share, "dropout on attention weights")
     readout_dropout: float = _choice(share, "dropout before the logits")
+    scheduled_sampling: float = _choice(
+        share,
+        "share of target tokens that the model draws itself at the end of training, "
+        "rising from 0: see kattention.training.ScheduledSampling",
+    )
+    guided_alignment: float = _choice(
+        positive_float, "weight of the alignments' loss, where --alignments are given"
+    )
     label_smoothing: float = _choice(share, "probability spread over all tokens")
     learning_rate: float = _choice(positive_float, "its peak")
     warmup: float = _choice(
@@ -82,6 +90,8 @@ PRESETS = {
         memory_dropout=0.0,
         attention_dropout=0.0,
         readout_dropout=0.0,
+        scheduled_sampling=0.0,
+        guided_alignment=0.5,
         label_smoothing=0.05,
         learning_rate=6e-3,
         warmup=0.1,
@@ -106,6 +116,8 @@ PRESETS = {
         memory_dropout=0.3,
         attention_dropout=0.0,
         readout_dropout=0.3,
+        scheduled_sampling=0.0,
+        guided_alignment=0.5,
         label_smoothing=0.1,
         learning_rate=1.5e-3,
         warmup=0.1,
@@ -130,6 +142,8 @@ PRESETS = {
         memory_dropout=0.2,
         attention_dropout=0.0,
         readout_dropout=0.2,
+        scheduled_sampling=0.0,
+        guided_alignment=0.5,
         label_smoothing=0.1,
         learning_rate=1.5e-3,
         warmup=0.1,

@@ -14,7 +14,7 @@ def limit(pairs, number):
 
     Corpora come sorted, so not simply the first.
     """
-    ranks = np.fromiter((_rank(*pair) for pair in pairs), "uint64")
+    ranks = np.fromiter((_rank(*pair[:2]) for pair in pairs), "uint64")
     if number >= len(ranks):
         return pairs
     last = np.partition(ranks, number - 1)[number - 1]
@@ -34,7 +34,7 @@ def hold_out(pairs):
     share = max(20, count // HELD_OUT)
     held_out = _held_out(pairs, lambda source: bucket(source, share) == 0)
     if not 0 < len(held_out) < count:  # a very small file
-        first = min(source for source, _ in pairs)
+        first = min(source for source, *_ in pairs)
         held_out = _held_out(pairs, lambda source: source == first)
     sources = set(held_out.sources)
     training = Selected(pairs, lambda source, _: source not in sources)
@@ -46,5 +46,5 @@ def hold_out(pairs):
 
 
 def _held_out(pairs, chosen):
-    found = [pair for pair in pairs if chosen(pair[0]) and all(pair)]
-    return Pairs([source for source, _ in found], [[target] for _, target in found])
+    found = [pair for pair in pairs if chosen(pair[0]) and all(pair[:2])]
+    return Pairs([pair[0] for pair in found], [[pair[1]] for pair in found])

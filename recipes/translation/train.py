@@ -6,7 +6,12 @@ from pathlib import Path
 import keras
 
 import kattention
-from kattention.training import Budget, TokenAccuracy, TokenCrossentropy
+from kattention.training import (
+    Budget,
+    GuidedAlignment,
+    ScheduledSampling,
+    TokenCrossentropy,
+)
 from recipes.translation import corpora, filtering, preparation, run
 from recipes.translation.allocator import keep_freed_memory
 from recipes.translation.encoded import encode
@@ -45,53 +50,61 @@ def train(options):
     # An export of this run is tried on the example.
     run.write_options(folder, {**recorded, "example": validation.sources[0]})
     tokenizers = preparation.load_tokenizers(folder, pairs, preset)
-    training = _training_batches(folder, pairs, tokenizers, preset)
+    training = _training_batches(folder, pairs, tokenizers, recorded)
     if state is None:
-        model = _new_model(preset, tokenizers, options["attention"])
+        trained = _new_model(preset, tokenizers, recorded)
     else:
         print(f"going on with {folder} after round {progress.rounds}")
-        model = keras.models.load_model(state)
+        trained = keras.models.load_model(state)
+    model = trained.model if isinstance(trained, ScheduledSampling) else trained
     print(
         f"{len(training)} training and {len(validation)} validation pairs, "
         f"{tokenizers[0].vocabulary_size} and {tokenizers[1].vocabulary_size} "
         f"subwords, {model.count_params():,} weights"
     )
     translator = kattention.Translator(model, *tokenizers)
-    _fit(translator, training, validation, preset, options, progress, folder)
+    _fit(trained, translator, training, validation, recorded, progress, folder)
     return kattention.Translator.load(folder)
 
 
-def _training_batches(folder, pairs, tokenizers, preset):
+def _training_batches(folder, pairs, tokenizers, recorded):
+    preset = Preset(**recorded["preset"])
     encoded = encode(folder / "training", pairs, *tokenizers)
     found = filtering.select(encoded, preset.max_tokens, preset.max_ratio)
     print(found)
     if not len(found.chosen):
         raise UsageError(f"no training pair of {len(encoded)} is left")
-    return Batches(encoded, preset.batch_tokens, found.chosen)
+    guided = recorded["alignments"] is not None
+    return Batches(encoded, preset.batch_tokens, found.chosen, guided)
 
 
-def _new_model(preset, tokenizers, attention):
-    source, target = tokenizers
-    model = build_model(
-        preset, source.vocabulary_size, target.vocabulary_size, attention
-    )
+def _new_model(preset, tokenizers, recorded):
+    guided = recorded["alignments"] is not None
+    sizes = [tokenizer.vocabulary_size for tokenizer in tokenizers]
+    model = build_model(preset, *sizes, recorded["attention"], guided)
+    loss, weights = TokenCrossentropy(preset.label_smoothing), None
+    if guided:
+        loss, weights = [loss, GuidedAlignment()], [1.0, preset.guided_alignment]
+    if preset.scheduled_sampling:
+        model = ScheduledSampling(model)
     average = {"use_ema": True, "ema_momentum": preset.ema} if preset.ema else {}
     model.compile(
         keras.optimizers.Adam(
             preset.learning_rate, global_clipnorm=preset.clip_norm, **average
         ),
-        TokenCrossentropy(preset.label_smoothing),
-        metrics=[TokenAccuracy()],
+        loss,
+        loss_weights=weights,
         # Slower and unsteady for loops of changing length on a CPU.
         jit_compile=False,
     )
     return model
 
 
-def _fit(translator, training, validation, preset, options, progress, folder):
+def _fit(trained, translator, training, validation, recorded, progress, folder):
+    preset = Preset(**recorded["preset"])
     spent = (progress.steps, progress.seconds)
-    if options["minutes"]:
-        length = {"minutes": options["minutes"]}
+    if recorded["minutes"]:
+        length = {"minutes": recorded["minutes"]}
     else:
         length = {"steps": preset.epochs * training.steps}
     budget = Budget(preset.learning_rate, preset.warmup, **length, spent=spent)
@@ -107,16 +120,29 @@ def _fit(translator, training, validation, preset, options, progress, folder):
         translator.target_tokenizer,
     )
     report = Report(budget, steps, training.steps)
-    translator.model.fit(
-        training.endless(options["seed"], progress.steps),
+    callbacks = [budget, Reseeding(recorded["seed"]), *average, judge, report]
+    if preset.scheduled_sampling:
+        callbacks.append(_raise_share(trained, budget, preset.scheduled_sampling))
+    guided = recorded["alignments"] is not None
+    trained.fit(
+        training.endless(recorded["seed"], progress.steps),
         steps_per_epoch=steps,
         initial_epoch=progress.rounds,
         epochs=1_000_000,  # the budget stops it
-        validation_data=Batches(encoded, preset.batch_tokens).once(),
-        callbacks=[budget, Reseeding(options["seed"]), *average, judge, report],
+        validation_data=Batches(encoded, preset.batch_tokens, guided=guided).once(),
+        callbacks=callbacks,
         shuffle=False,  # the batches are
         verbose=0,
     )
+
+
+def _raise_share(trained, budget, last):
+    """Draws more tokens as the budget is spent."""
+
+    def assign(batch, logs=None):
+        trained.share.assign(last * budget.share)
+
+    return keras.callbacks.LambdaCallback(on_train_batch_begin=assign)
 
 
 def _preset(options):

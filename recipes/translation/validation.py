@@ -98,7 +98,7 @@ class Report(keras.callbacks.Callback):
         print(
             f"round {epoch + 1}, epoch {epochs:.1f}: loss {logs['loss']:.3f}, "
             f"validation loss {logs['val_loss']:.3f}, "
-            f"accuracy {logs['val_accuracy']:.1%}, BLEU {logs['val_bleu']:.2f}; "
+            f"BLEU {logs['val_bleu']:.2f}; "
             f"{self.budget.spent_seconds / 60:.1f} minutes",
             flush=True,
         )

@@ -5,7 +5,7 @@ from keras import ops
 
 import kattention
 from kattention.packing import PackTokens
-from kattention.training import TokenAccuracy, TokenCrossentropy
+from kattention.training import GuidedAlignment, TokenAccuracy, TokenCrossentropy
 from tests.conftest import VOCABULARY, make_seq2seq
 
 to_numpy = ops.convert_to_numpy
@@ -65,6 +65,44 @@ def test_without_attention_there_is_no_alignment():
     logits, alignments = steps(model, SOURCE, TARGET)
     assert alignments == [None] * 5
     np.testing.assert_allclose(logits, to_numpy(model([SOURCE, TARGET])), atol=1e-6)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@tensorflow_or_torch
+def test_alignments_come_out_if_the_decoder_returns_them(tmp_path, fast):
+    model = with_alignments(make_seq2seq(), fast=fast and "auto")
+    logits, alignments = model([SOURCE, TARGET])
+    assert logits.shape == (10, VOCABULARY)
+    expected = np.stack(steps(model, SOURCE, TARGET)[1], 1)
+    np.testing.assert_allclose(to_numpy(alignments), expected, atol=1e-6)
+    losses = [TokenCrossentropy(), GuidedAlignment()]
+    model.compile(keras.optimizers.Adam(0.03), losses, jit_compile=False)
+    outputs = np.concatenate([TARGET[:, 1:], np.full((2, 1), 3)], axis=1)
+    links = np.zeros((2, 5, 4), "float32")
+    links[0, np.arange(5), [3, 2, 1, 0, 3]] = links[1, :, 1] = 1
+    model.fit([SOURCE, TARGET], [outputs, links], epochs=400, verbose=0)
+    learnt = to_numpy(model([SOURCE, TARGET])[1])
+    assert (learnt.argmax(-1) == links.argmax(-1)).all()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(to_numpy(loaded([SOURCE, TARGET])[1]), learnt)
+
+
+def with_alignments(model, fast):
+    decoder = kattention.AttentionRNN(
+        model.decoder.cell,
+        return_sequences=True,
+        return_attention_scores=True,
+        fast=fast,
+    )
+    return kattention.Seq2Seq(
+        model.source_embedding,
+        model.encoder,
+        model.target_embedding,
+        decoder,
+        model.readout,
+        packed=True,
+    )
 
 
 def test_a_layer_of_logits_takes_the_place_of_the_tie():

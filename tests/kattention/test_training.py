@@ -3,7 +3,12 @@ import numpy as np
 import pytest
 
 from kattention.crossentropy import smoothed_crossentropy
-from kattention.training import Budget, TokenAccuracy, TokenCrossentropy
+from kattention.training import (
+    Budget,
+    GuidedAlignment,
+    TokenAccuracy,
+    TokenCrossentropy,
+)
 from tests.kattention.gradients import assert_equal, values_and_gradients
 
 TRUE = np.array([[1, 2, 0], [3, 0, 0]])
@@ -55,6 +60,32 @@ def test_sample_weights_count(rng):
     weighted = TokenCrossentropy()(TRUE, logits, np.array([1.0, 0.0]))
     first = TokenCrossentropy()(TRUE[:1], logits[:1])
     np.testing.assert_allclose(float(weighted), float(first), rtol=1e-6)
+
+
+def test_guided_alignment_is_the_mean_over_linked_tokens(rng):
+    alignments = rng.dirichlet(np.ones(4), size=(2, 3)).astype("float32")
+    links = np.zeros((2, 3, 4), "float32")
+    links[0, 0, 1] = links[0, 2, 0] = links[0, 2, 3] = links[1, 1, 2] = 1
+    logs = np.log(alignments)
+    losses = [-logs[0, 0, 1], -(logs[0, 2, 0] + logs[0, 2, 3]) / 2, -logs[1, 1, 2]]
+    found = float(GuidedAlignment()(links, alignments))
+    np.testing.assert_allclose(found, np.mean(losses), rtol=1e-5)
+    # A count of links says how much each one weighs, not the token.
+    np.testing.assert_allclose(
+        float(GuidedAlignment()(3 * links, alignments)), found, rtol=1e-5
+    )
+    weighted = GuidedAlignment()(links, alignments, np.array([0.0, 1.0]))
+    np.testing.assert_allclose(float(weighted), losses[2], rtol=1e-5)
+    assert float(GuidedAlignment()(0 * links, alignments)) == 0
+
+
+def test_guided_alignment_stays_finite_where_nothing_is_read():
+    links = np.array([[[1.0, 0.0]]], "float32")
+    nothing = np.array([[[0.0, 1.0]]], "float32")
+    [gradient] = values_and_gradients(
+        lambda alignments: GuidedAlignment()(links, alignments), [nothing], 1.0
+    )[1:]
+    assert np.isfinite(gradient).all()
 
 
 def test_accuracy_leaves_padding_out():

@@ -268,6 +268,47 @@ def test_parallel_files_with_their_own_validation(tmp_path, capsys):
     assert "trained with other options (preset: " in capsys.readouterr().err
 
 
+def test_given_alignments_are_learnt(tmp_path, capsys):
+    pairs, links = tmp_path / "my.tsv", tmp_path / "links"
+    lines = [f"the red {i}\tle {i} rouge\n" for i in range(40)]
+    pairs.write_text("".join(lines))
+    # Not what a model would find: every word reads the last one.
+    links.write_text("2-0 2-1 2-2\n" * 40)
+    command = ["train", "--pairs", pairs, "--output", tmp_path / "run"]
+    command += ["--alignments", links, "--preset", "tiny", "--guided-alignment", 3]
+    assert call(*command, "--epochs", 60, "--patience", 60) == 0
+    capsys.readouterr()
+    assert call("align", tmp_path / "run", "--pairs", pairs, "--gold", links) == 0
+    assert float(capsys.readouterr().err.split()[-1]) < 0.1
+    links.write_text("2-0 2-1 2-2\n" * 39)
+    command[command.index("--output") + 1] = tmp_path / "other"
+    assert call(*command) == 2
+    assert "there is no line for pair 40" in capsys.readouterr().err
+
+
+def test_a_training_draws_its_own_tokens_and_goes_on(pairs, tmp_path, capsys):
+    command = ["train", "--pairs", pairs, "--output", tmp_path / "run", "--seed", 3]
+    command += ["--preset", "tiny", "--epochs", 2, "--scheduled-sampling", 0.5]
+    write, stopped = run.write_state, []
+
+    def stop(*state):
+        write(*state)
+        if not stopped:
+            stopped.append(True)
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "write_state", stop)
+        with pytest.raises(KeyboardInterrupt):
+            call(*command)
+    assert call(*command) == 0
+    assert "going on with" in capsys.readouterr().out
+    _, state = run.read_progress(tmp_path / "run")
+    model = keras.models.load_model(state)
+    assert 0.2 < float(model.share) < 0.5
+    assert call("translate", tmp_path / "run", "a cat") == 0
+
+
 def wait_for(condition, seconds=240):
     for _ in range(seconds * 10):
         if condition():
@@ -392,6 +433,10 @@ def wrong(tmp_path, trained):
         (
             "train --data toy-en-fr --output {T}/o --epochs 2 --minutes 2",
             "either --minutes or --epochs",
+        ),
+        (
+            "train --data toy-en-fr --output {T}/o --alignments {T}/a.en",
+            "--alignments goes with --pairs",
         ),
         ("score {T}", "is not a run folder"),
         ("align {RUN} --gold {T}/a.en", "line 1: expected links as 3-4 or 3p4"),

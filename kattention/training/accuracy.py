@@ -1,0 +1,23 @@
+"""The metric of a `Seq2Seq`."""
+
+import keras
+from keras import ops
+
+from kattention.training.tokens import pack_like, token_weights
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class TokenAccuracy(keras.metrics.Mean):
+    """The share of tokens, padding left out, that have the highest logit."""
+
+    def __init__(self, name="accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        weights = token_weights(y_true, sample_weight, self.dtype)
+        y_true, weights = pack_like(y_pred, y_true, weights)
+        ids = ops.expand_dims(ops.cast(y_true, "int32"), -1)
+        own = ops.squeeze(ops.take_along_axis(y_pred, ids, axis=-1), -1)
+        # Not argmax, which TensorFlow does not vectorise on a CPU.
+        right = ops.greater_equal(own, ops.max(y_pred, axis=-1))
+        super().update_state(ops.cast(right, self.dtype), sample_weight=weights)

@@ -1,0 +1,79 @@
+"""When to stop, and how fast to learn until then."""
+
+import math
+import time
+
+import keras
+
+
+class Budget(keras.callbacks.Callback):
+    """Spends a budget of steps or of wall-clock minutes, then stops.
+
+    The learning rate follows the share that is spent: it rises linearly to its
+    peak over `warmup` and falls along a cosine to zero at the end.
+
+    Args:
+        peak: The highest learning rate.
+        warmup: Share of the budget in which it rises.
+        steps: Budget in steps, counted since the start of training.
+        minutes: Budget in minutes instead.
+        spent: `(steps, seconds)` spent before: where an earlier process
+            stopped.
+
+    Raises:
+        ValueError: Not exactly one of `steps` and `minutes` is given, or the
+            backend is JAX, whose trainer takes no learning rate from callbacks
+            between the steps of an epoch.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with
+    Warm Restarts" (2017), section 3.
+    """
+
+    def __init__(self, peak, warmup=0.1, *, steps=None, minutes=None, spent=(0, 0.0)):
+        super().__init__()
+        if keras.backend.backend() == "jax":
+            raise ValueError(
+                "Budget sets the learning rate at each step, which the jax backend "
+                "does not take from callbacks: use keras.optimizers.schedules"
+            )
+        if (steps is None) == (minutes is None):
+            raise ValueError(
+                f"give either steps or minutes, got steps={steps}, minutes={minutes}"
+            )
+        self.peak = peak
+        self.warmup = warmup
+        self.steps = steps
+        self.minutes = minutes
+        self.spent_steps, self._seconds_before = spent
+        self._began = None
+
+    @property
+    def spent_seconds(self):
+        now = time.monotonic()
+        return self._seconds_before + (now - self._began if self._began else 0.0)
+
+    @property
+    def share(self):
+        """The share of the budget that is spent, in [0, 1]."""
+        if self.steps is not None:
+            return min(self.spent_steps / self.steps, 1.0)
+        return min(self.spent_seconds / (60 * self.minutes), 1.0)
+
+    def learning_rate(self):
+        """The rate at the present share."""
+        if self.share < self.warmup:
+            # The first step must move too.
+            return self.peak * max(self.share / self.warmup, 0.01)
+        rest = (self.share - self.warmup) / (1 - self.warmup)
+        return self.peak * 0.5 * (1 + math.cos(math.pi * rest))
+
+    def on_train_begin(self, logs=None):
+        self._began = self._began or time.monotonic()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.learning_rate()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.spent_steps += 1
+        if self.share >= 1:
+            self.model.stop_training = True

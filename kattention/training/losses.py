@@ -1,0 +1,106 @@
+"""The losses of a `Seq2Seq`: of its tokens, and of its alignments."""
+
+import keras
+from keras import ops
+
+from kattention.crossentropy import smoothed_crossentropy
+from kattention.training.tokens import pack_like, token_weights
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class TokenCrossentropy(keras.losses.Loss):
+    """Cross-entropy a token, over the tokens that are not padding.
+
+    For logits `z` and the token `y`, with smoothing `e`:
+
+        (1 - e) * -log p(y) + e * mean over v of -log p(v)
+
+    Args:
+        label_smoothing: `e`, the share of probability spread over all tokens.
+
+    Call arguments:
+        y_true: Ids `(B, T)`, 0 where padded.
+        y_pred: Logits `(B, T, V)`, or `(N, V)` of the `N` tokens that are not
+            padding, as `Seq2Seq(packed=True)` returns them.
+        sample_weight: Weights of sequences, `(B,)`, or of tokens, `(B, T)`.
+
+    Returns:
+        The weighted mean over all tokens of the batch.
+
+    Source: Szegedy et al., "Rethinking the Inception Architecture for
+    Computer Vision" (2016), section 7.
+    """
+
+    def __init__(self, label_smoothing=0.0, name="token_crossentropy", **kwargs):
+        kwargs.setdefault("reduction", "mean_with_sample_weight")
+        super().__init__(name=name, **kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing must be in [0, 1), got {label_smoothing!r}"
+            )
+        self.label_smoothing = label_smoothing
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        weights = token_weights(y_true, sample_weight, self.dtype)
+        y_true, weights = pack_like(y_pred, y_true, weights)
+        return super().__call__(y_true, y_pred, weights)
+
+    def call(self, y_true, y_pred):
+        ids = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        logits = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
+        loss = smoothed_crossentropy(ids, logits, self.label_smoothing)
+        return ops.reshape(loss, ops.shape(y_true))
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class GuidedAlignment(keras.losses.Loss):
+    """Cross-entropy of alignments against given links.
+
+    For the links `A` of a target token and its alignment `a`:
+
+        -sum over j of A_j log a_j,    A scaled to sum to 1
+
+    Call arguments:
+        y_true: Links `(B, T, S)`: numbers of at least 0, all 0 for a target
+            token without a link.
+        y_pred: Alignments `(B, T, S)`: what a `Seq2Seq` returns beside its
+            logits if its decoder has `return_attention_scores=True`.
+        sample_weight: Weights of sequences, `(B,)`, or of tokens, `(B, T)`.
+
+    Returns:
+        The weighted mean over all target tokens with a link.
+
+    Example:
+
+        model.compile(
+            "adam",
+            loss=[TokenCrossentropy(), GuidedAlignment()],
+            loss_weights=[1.0, 0.5],
+        )
+
+    Source: Chen et al., "Guided Alignment Training for Topic-Aware Neural
+    Machine Translation" (2016), section 3.
+    """
+
+    def __init__(self, name="guided_alignment", **kwargs):
+        kwargs.setdefault("reduction", "mean_with_sample_weight")
+        super().__init__(name=name, **kwargs)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        linked = ops.cast(ops.any(ops.not_equal(y_true, 0), axis=-1), self.dtype)
+        if sample_weight is not None:
+            sample_weight = ops.cast(sample_weight, self.dtype)
+            if len(sample_weight.shape) == 1:
+                sample_weight = ops.expand_dims(sample_weight, -1)
+            linked = linked * sample_weight
+        return super().__call__(y_true, y_pred, linked)
+
+    def call(self, y_true, y_pred):
+        links = ops.cast(y_true, y_pred.dtype)
+        total = ops.sum(links, axis=-1)
+        # A weight may round to 0: its gradient must stay finite.
+        logs = ops.log(ops.maximum(y_pred, 1e-6))
+        return -ops.sum(links * logs, axis=-1) / ops.maximum(total, 1.0)

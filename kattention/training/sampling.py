@@ -1,0 +1,114 @@
+"""Training on what the model says itself."""
+
+import keras
+from keras import ops
+
+from kattention.packing import PADDING
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class ScheduledSampling(keras.Model):
+    """Trains a model on sequences into which its own predictions are mixed.
+
+    In training, each target token but the first is replaced with probability
+    `share` by one that is drawn from the model, given the tokens before it as
+    they were mixed. The drawn tokens have no gradient, and are drawn without
+    dropout. Otherwise it is the model, whose weights it trains.
+
+    Args:
+        model: A model with `encode` and `step`, as `Seq2Seq` has.
+        share: Where `share` begins. It is a variable, for a callback to raise.
+
+    Call arguments:
+        inputs: `[source_ids (B, S), target_ids (B, T)]`, integers.
+        training: Whether to mix.
+
+    Returns:
+        What the model returns.
+
+    Raises:
+        ValueError: `share` is not in [0, 1], or the backend is JAX, where no
+            gradient passes by a loop of unknown length.
+
+    Example:
+
+        trained = kattention.training.ScheduledSampling(model, share=0.1)
+        trained.compile("adam", kattention.training.TokenCrossentropy())
+        trained.fit(batches)
+        model.save("model.keras")
+
+    Source: Bengio et al., "Scheduled Sampling for Sequence Prediction with
+    Recurrent Neural Networks" (2015), section 2.4.
+    """
+
+    def __init__(self, model, share=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if keras.backend.backend() == "jax":
+            raise ValueError(
+                "ScheduledSampling draws in a loop, which the jax backend cannot "
+                "train: use tensorflow or torch"
+            )
+        if not 0 <= share <= 1:
+            raise ValueError(f"share must be in [0, 1], got {share!r}")
+        self.model = model
+        self.share = self.add_weight(
+            name="share",
+            shape=(),
+            trainable=False,
+            initializer=keras.initializers.Constant(share),
+        )
+        self.seed_generator = keras.random.SeedGenerator()
+        self.built = True  # its model is
+
+    def call(self, inputs, training=None):
+        source, target = inputs
+        if training:
+            target = self.mix(source, target)
+        return self.model([source, target], training=training)
+
+    def mix(self, source_ids, target_ids):
+        """Target ids `(B, T)` with drawn tokens among them."""
+        shape = ops.shape(target_ids)
+        uniform = keras.random.uniform((2, *shape), seed=self.seed_generator)
+        replaced = ops.logical_and(
+            uniform[0] < self.share, ops.not_equal(target_ids, PADDING)
+        )
+        places = ops.arange(shape[1])
+        memory, state = self.model.encode(source_ids)
+
+        def unfinished(time, mixed, state):
+            return time < shape[1]
+
+        def advance(time, mixed, state):
+            # What was mixed at the step before is what the model reads here.
+            tokens = ops.take(mixed, time - 1, axis=1)
+            logits, state, _ = self.model.step(tokens, state, memory)
+            draws = _draw(logits, ops.take(uniform[1], time, axis=1))
+            here = ops.logical_and(replaced, ops.expand_dims(places == time, 0))
+            draws = ops.cast(ops.expand_dims(draws, 1), mixed.dtype)
+            return time + 1, ops.where(here, draws, mixed), state
+
+        _, mixed, _ = ops.while_loop(unfinished, advance, (1, target_ids, state))
+        return ops.stop_gradient(mixed)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "model": keras.saving.serialize_keras_object(self.model),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        model = keras.saving.deserialize_keras_object(
+            config.pop("model"), custom_objects
+        )
+        return cls(model, **config)
+
+
+def _draw(logits, uniform):
+    """A token `(B,)` of each row: where the summed probabilities pass a number."""
+    sums = ops.cumsum(ops.softmax(ops.cast(logits, "float32"), axis=-1), axis=-1)
+    # The sum of all may stay just below 1.
+    passed = sums[:, :-1] < ops.expand_dims(uniform, -1)
+    return ops.sum(ops.cast(passed, "int32"), axis=-1)

@@ -1,0 +1,88 @@
+"""Scheduled sampling: training on what the model says itself."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kattention.training import ScheduledSampling, TokenCrossentropy
+from tests.conftest import make_seq2seq
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="its loop has no gradient on JAX"
+)
+SOURCE = np.array([[5, 6, 7, 3], [8, 3, 0, 0]], "int32")
+TARGET = np.array([[2, 9, 10, 11, 12], [2, 13, 14, 0, 0]], "int32")
+
+
+class Counting(keras.Model):
+    """After token n comes n + 1, for certain; the state counts the steps."""
+
+    def encode(self, source_ids):
+        return (), [ops.zeros((ops.shape(source_ids)[0], 1))]
+
+    def step(self, tokens, state, memory):
+        return 100.0 * ops.one_hot(tokens + 1, 40), [state[0] + 1], None
+
+    def call(self, inputs, training=None):
+        return inputs[1]
+
+
+def test_replaced_tokens_follow_what_was_mixed_before_them():
+    target = np.full((200, 6), 30, "int32")
+    target[:, 0], target[:, 4:] = 2, 0
+    mixed = ops.convert_to_numpy(ScheduledSampling(Counting(), 0.5).mix(target, target))
+    assert (mixed[:, 0] == 2).all()
+    assert (mixed[:, 4:] == 0).all()
+    own = mixed[:, 1:4] == mixed[:, :3] + 1
+    kept = mixed[:, 1:4] == 30
+    assert (own | kept).all()
+    assert 0.4 < own.mean() < 0.6
+
+
+def test_all_are_drawn_or_none(rng):
+    target = np.full((2, 4), 30, "int32")
+    target[:, 0] = 2
+    everything = ScheduledSampling(Counting(), 1.0)
+    drawn = [[2, 3, 4, 5]] * 2
+    np.testing.assert_array_equal(everything([target, target], training=True), drawn)
+    np.testing.assert_array_equal(everything([target, target]), target)
+    nothing = ScheduledSampling(Counting())
+    np.testing.assert_array_equal(nothing([target, target], training=True), target)
+
+
+def test_tokens_are_drawn_by_their_probabilities():
+    class Fixed(Counting):
+        def step(self, tokens, state, memory):
+            logits = ops.log(ops.array([[0.0, 0.1, 0.6, 0.3]]))
+            return ops.repeat(logits, ops.shape(tokens)[0], axis=0), state, None
+
+    target = np.full((4000, 2), 1, "int32")
+    mixed = ScheduledSampling(Fixed(), 1.0).mix(target, target)
+    shares = np.bincount(ops.convert_to_numpy(mixed)[:, 1], minlength=4) / 4000
+    np.testing.assert_allclose(shares, [0, 0.1, 0.6, 0.3], atol=0.03)
+
+
+def test_it_trains_the_model_and_survives_its_file(tmp_path):
+    model = make_seq2seq(dropout=0.1)
+    trained = ScheduledSampling(model, 0.25)
+    trained.compile("adam", TokenCrossentropy(), jit_compile=False)
+    before = [np.array(weight) for weight in model.trainable_weights]
+    outputs = np.concatenate([TARGET[:, 1:], np.array([[3], [0]])], axis=1)
+    trained.fit([SOURCE, TARGET], outputs, epochs=2, verbose=0)
+    after = [np.array(weight) for weight in model.trainable_weights]
+    assert all((a != b).any() for a, b in zip(before, after, strict=True))
+    trained.save(tmp_path / "trained.keras")
+    loaded = keras.models.load_model(tmp_path / "trained.keras")
+    assert float(loaded.share) == 0.25
+    expected = trained([SOURCE, TARGET])
+    np.testing.assert_array_equal(loaded([SOURCE, TARGET]), expected)
+    for ours, theirs in zip(
+        loaded.optimizer.variables, trained.optimizer.variables, strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_share_is_a_share():
+    with pytest.raises(ValueError, match=r"share must be in \[0, 1\], got 2"):
+        ScheduledSampling(Counting(), 2)
