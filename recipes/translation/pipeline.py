@@ -35,40 +35,64 @@ class Batches:
         self._sizes = np.maximum(1, batch_tokens // tops)
         counts = np.bincount(self._buckets, minlength=len(tops))
         self.steps = int(np.ceil(counts / self._sizes).sum())
+        # Of the last epoch that was asked for, and drawn again for another.
+        self._drawn = self._spans = None
 
     def __len__(self):
         return len(self._rows)
 
     def endless(self, seed, first_step=0):
         """All epochs, without the first steps; each in an order of its own."""
-
-        def batches():
-            epoch, skipped = divmod(first_step, self.steps)
-            while True:
-                yield from self._epoch(np.random.default_rng([seed, epoch]), skipped)
-                epoch, skipped = epoch + 1, 0
-
-        return self._dataset(batches)
+        steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
+        return self._dataset(steps, seed)
 
     def once(self):
         """One pass in a fixed order."""
-        known = tf.data.experimental.assert_cardinality(self.steps)
-        fixed = self._dataset(lambda: self._epoch(np.random.default_rng(0)))
-        return fixed.apply(known)
+        return self._dataset(tf.data.Dataset.range(self.steps), seed=0)
 
-    def _epoch(self, rng, skipped=0):
+    def _dataset(self, steps, seed):
+        """Prefetches, without tf.data's autotuning.
+
+        There is nothing to tune here, and its thread sleeps for ever longer:
+        the end of a training would wait up to a minute for it.
+        """
+        # Not `from_generator`, which sets the C library's allocator.
+        kinds = ["int32"] * 3 + ["float32"] * self._guided
+        ranks = [2, 2, 2, 3]
+
+        def load(step):
+            parts = tf.numpy_function(
+                lambda step: self._load(seed, step), [step], kinds
+            )
+            for part, rank in zip(parts, ranks, strict=False):
+                part.set_shape([None] * rank)
+            source, inputs, *aims = parts
+            return (source, inputs), tuple(aims) if self._guided else aims[0]
+
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return steps.map(load).prefetch(4).with_options(options)
+
+    def _load(self, seed, step):
+        epoch, place = divmod(int(step), self.steps)
+        if self._drawn != (seed, epoch):
+            self._drawn, self._spans = (seed, epoch), self._draw(seed, epoch)
+        ordered, spans = self._spans
+        return self._batch(self._rows[ordered[slice(*spans[place])]])
+
+    def _draw(self, seed, epoch):
+        """Returns `(the pairs bucket by bucket, where each batch lies in them)`."""
+        rng = np.random.default_rng([seed, epoch])
         shuffled = rng.permutation(len(self._rows))
-        together = shuffled[np.argsort(self._buckets[shuffled], kind="stable")]
-        borders = np.cumsum(np.bincount(self._buckets, minlength=len(self._sizes)))
-        # Where each batch begins and ends: bucket by bucket, in steps of its size.
-        first = borders - np.diff(borders, prepend=0)
+        ordered = shuffled[np.argsort(self._buckets[shuffled], kind="stable")]
+        ends = np.cumsum(np.bincount(self._buckets, minlength=len(self._sizes)))
+        starts = np.concatenate([[0], ends[:-1]])
         spans = [
-            (start, min(start + size, end))
-            for begin, end, size in zip(first, borders, self._sizes, strict=True)
-            for start in range(begin, end, size)
+            (first, min(first + size, end))
+            for start, end, size in zip(starts, ends, self._sizes, strict=True)
+            for first in range(start, end, size)
         ]
-        for place in rng.permutation(len(spans))[skipped:]:
-            yield self._batch(self._rows[together[slice(*spans[place])]])
+        return ordered, rng.permutation(spans)
 
     def _batch(self, rows):
         source = self._encoded.source.padded(rows)
@@ -77,30 +101,14 @@ class Batches:
         inputs = np.concatenate([starts, target], axis=1)
         source, outputs = _ended(source), _ended(target)
         if not self._guided:
-            return (source, inputs), outputs
+            return source, inputs, outputs
         links = np.zeros((*outputs.shape, source.shape[1]), "float32")
         padded = self._encoded.links.padded(rows)
         counts = self._encoded.links.lengths[rows][:, None]
         row, place = np.nonzero(np.arange(padded.shape[1]) < counts)
         target_token, source_token = np.divmod(padded[row, place], LINK_BASE)
         links[row, target_token, source_token] = 1
-        return (source, inputs), (outputs, links)
-
-    def _dataset(self, batches):
-        """Prefetches, without tf.data's autotuning.
-
-        There is nothing to tune here, and its thread sleeps for ever longer:
-        the end of a training would wait up to a minute for it.
-        """
-        ids, links = tf.TensorSpec((None, None), "int32"), tf.TensorSpec([None] * 3)
-        signature = ((ids, ids), (ids, links) if self._guided else ids)
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        return (
-            tf.data.Dataset.from_generator(batches, output_signature=signature)
-            .prefetch(4)
-            .with_options(options)
-        )
+        return source, inputs, outputs, links
 
 
 def _ended(ids):

@@ -7,7 +7,7 @@ from recipes.translation import corpora, files, splitting
 from recipes.translation.errors import UsageError
 
 # Pairs from which subwords are learnt, at most.
-LEARNT_FROM = 500_000
+LEARNT_FROM = 200_000
 
 
 def load_pairs(recorded):
