@@ -64,6 +64,8 @@ def _train(options):
         raise UsageError("--valid-source goes with --pairs or --source, not --data")
     if options.alignments and options.data:
         raise UsageError("--alignments goes with --pairs or --source, not --data")
+    if bool(options.alignments) != bool(options.guided_alignment):
+        raise UsageError("--alignments and --guided-alignment go together")
     if options.alignments and options.attention == "none":
         raise UsageError("--alignments goes with --attention bahdanau")
     if options.minutes and options.epochs:

@@ -46,7 +46,7 @@ class Preset:
         "rising from 0: see kattention.training.ScheduledSampling",
     )
     guided_alignment: float = _choice(
-        positive_float, "weight of the alignments' loss, where --alignments are given"
+        positive_float, "weight of the loss of --alignments, as 0.5; goes with them"
     )
     label_smoothing: float = _choice(share, "probability spread over all tokens")
     learning_rate: float = _choice(positive_float, "its peak")
@@ -91,7 +91,7 @@ PRESETS = {
         attention_dropout=0.0,
         readout_dropout=0.0,
         scheduled_sampling=0.0,
-        guided_alignment=0.5,
+        guided_alignment=0.0,
         label_smoothing=0.05,
         learning_rate=6e-3,
         warmup=0.1,
@@ -117,7 +117,7 @@ PRESETS = {
         attention_dropout=0.0,
         readout_dropout=0.3,
         scheduled_sampling=0.0,
-        guided_alignment=0.5,
+        guided_alignment=0.0,
         label_smoothing=0.1,
         learning_rate=1.5e-3,
         warmup=0.1,
@@ -143,7 +143,7 @@ PRESETS = {
         attention_dropout=0.0,
         readout_dropout=0.2,
         scheduled_sampling=0.0,
-        guided_alignment=0.5,
+        guided_alignment=0.0,
         label_smoothing=0.1,
         learning_rate=1.5e-3,
         warmup=0.1,

@@ -15,6 +15,7 @@ the one before or the one after, never half of one.
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -88,6 +89,16 @@ def read_options(folder):
         raise UsageError(f"{folder} is not a run folder: it holds no {RUN}") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
+
+
+def commit():
+    """The commit of the code that runs, `None` outside a repository."""
+    command = ["git", "-C", Path(__file__).parent, "describe", "--always", "--dirty"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
 
 
 def _states(folder):

@@ -48,11 +48,12 @@ def train(options):
     pairs, validation = preparation.load_pairs(recorded)
     run.prepare_folder(folder)
     # An export of this run is tried on the example.
-    run.write_options(folder, {**recorded, "example": validation.sources[0]})
+    example = validation.sources[0]
+    run.write_options(folder, {**recorded, "example": example, "commit": run.commit()})
     tokenizers = preparation.load_tokenizers(folder, pairs, preset)
-    training = _training_batches(folder, pairs, tokenizers, recorded)
+    training = _training_batches(folder, pairs, tokenizers, preset)
     if state is None:
-        trained = _new_model(preset, tokenizers, recorded)
+        trained = _new_model(preset, tokenizers, recorded["attention"])
     else:
         print(f"going on with {folder} after round {progress.rounds}")
         trained = keras.models.load_model(state)
@@ -67,23 +68,21 @@ def train(options):
     return kattention.Translator.load(folder)
 
 
-def _training_batches(folder, pairs, tokenizers, recorded):
-    preset = Preset(**recorded["preset"])
+def _training_batches(folder, pairs, tokenizers, preset):
     encoded = encode(folder / "training", pairs, *tokenizers)
     found = filtering.select(encoded, preset.max_tokens, preset.max_ratio)
     print(found)
     if not len(found.chosen):
         raise UsageError(f"no training pair of {len(encoded)} is left")
-    guided = recorded["alignments"] is not None
+    guided = preset.guided_alignment > 0
     return Batches(encoded, preset.batch_tokens, found.chosen, guided)
 
 
-def _new_model(preset, tokenizers, recorded):
-    guided = recorded["alignments"] is not None
+def _new_model(preset, tokenizers, attention):
     sizes = [tokenizer.vocabulary_size for tokenizer in tokenizers]
-    model = build_model(preset, *sizes, recorded["attention"], guided)
+    model = build_model(preset, *sizes, attention)
     loss, weights = TokenCrossentropy(preset.label_smoothing), None
-    if guided:
+    if preset.guided_alignment:
         loss, weights = [loss, GuidedAlignment()], [1.0, preset.guided_alignment]
     if preset.scheduled_sampling:
         model = ScheduledSampling(model)
@@ -123,7 +122,7 @@ def _fit(trained, translator, training, validation, recorded, progress, folder):
     callbacks = [budget, Reseeding(recorded["seed"]), *average, judge, report]
     if preset.scheduled_sampling:
         callbacks.append(_raise_share(trained, budget, preset.scheduled_sampling))
-    guided = recorded["alignments"] is not None
+    guided = preset.guided_alignment > 0
     trained.fit(
         training.endless(recorded["seed"], progress.steps),
         steps_per_epoch=steps,

@@ -1,0 +1,210 @@
+"""Writes docs/results.md: what runs reached, beside what was published.
+
+    python -m recipes.translation.results runs/m30k-1 runs/m30k-2
+    python -m recipes.translation.results --ensemble runs/m30k-1 runs/m30k-2
+
+Each run is evaluated on the test set of its corpus; the record goes to
+docs/results.jsonl, in the place of an older one of the same command, and the
+table is written from all records.
+"""
+
+import argparse
+import json
+import shlex
+import statistics
+from dataclasses import fields
+from pathlib import Path
+
+import kattention
+from recipes.translation import corpora, evaluate, pharaoh, protocol, run
+from recipes.translation.align import align_pairs
+from recipes.translation.alignment import diagonal_links, error_rate
+from recipes.translation.files import iterate_lines, load_pairs
+from recipes.translation.presets import PRESETS, Preset
+
+RECORDS = Path("docs/results.jsonl")
+TABLE = Path("docs/results.md")
+SPLITS = {"multi30k": "test_2016_flickr", "tatoeba": "test", "toy": "test"}
+# Lower-cased, tokenised BLEU of one model and of an ensemble.
+PUBLISHED = {
+    ("multi30k-en-de", False): "39.00 (nmtpytorch, conditional GRU, beam 12)",
+    ("multi30k-en-de", True): "40.7 (LIUM-CVC at WMT17, 5 models)",
+    ("multi30k-en-fr", False): "59.02 (nmtpytorch, conditional GRU, beam 12)",
+}
+HEAD = """# What the recipes reach
+
+Written by `python -m recipes.translation.results`; do not edit. All runs: two CPU
+cores, no data beyond the corpus, choices made on `val`, beam 5 with the search's
+defaults. BLEU 13a is sacreBLEU's default, cased and detokenised; lc-tok is lower-cased,
+tokenised text without further tokenisation (`recipes/translation/protocol.py`), the
+protocol of the published rows. Minutes are of the training, validation included.
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN")
+    parser.add_argument("--ensemble", action="store_true", help="the runs as one")
+    parser.add_argument(
+        "--hansards",
+        type=Path,
+        metavar="FOLDER",
+        help="holds hansards.en-fr.txt and .gold: adds the alignment error rate",
+    )
+    options = parser.parse_args()
+    groups = [options.runs] if options.ensemble else [[one] for one in options.runs]
+    records = {}
+    if RECORDS.exists():
+        records = {r["command"]: r for r in map(json.loads, RECORDS.open())}
+    for folders in filter(None, groups):
+        found = measure(folders, options.hansards)
+        print(json.dumps(found, indent=2))
+        records[found["command"]] = found
+    ordered = sorted(records.values(), key=lambda r: (r["data"], r["command"]))
+    RECORDS.write_text("".join(f"{json.dumps(record)}\n" for record in ordered))
+    TABLE.write_text(render(ordered))
+
+
+def measure(folders, hansards=None):
+    """The record of one run, or of several as an ensemble."""
+    recorded = [run.read_options(folder) for folder in folders]
+    progress = [run.read_progress(folder)[0] for folder in folders]
+    corpus, _ = corpora.find(recorded[0]["data"])
+    translator = kattention.Translator.load(*folders)
+    pairs = corpus.load(SPLITS[corpus.family], recorded[0]["data_dir"])
+    hypotheses = evaluate.translate_all(translator, pairs.sources)
+    references = None
+    if corpus.family == "multi30k":
+        references = protocol.lower_and_tokenize(pairs.targets, corpus.target)
+    scores = evaluate.score(hypotheses, pairs, references, corpus.target)
+    found = {
+        "data": corpus.name,
+        "split": SPLITS[corpus.family],
+        "models": len(folders),
+        "attention": recorded[0]["attention"],
+        "commit": recorded[0].get("commit"),
+        "command": " + ".join(map(_command, recorded)),
+        "seeds": [one["seed"] for one in recorded],
+        "weights": translator.model.count_params(),
+        "minutes": sum(one.seconds for one in progress) / 60,
+        "cpu_minutes": sum(one.cpu_seconds for one in progress) / 60,
+        "valid_bleu_greedy": [one.best_bleu for one in progress],
+        "scores": {metric["name"]: metric["score"] for metric in scores.metrics},
+        "signatures": [metric["signature"] for metric in scores.metrics],
+    }
+    if hansards and corpus.name == "tatoeba-en-fr":
+        found["error_rates"] = _error_rates(translator, hansards)
+    return found
+
+
+def _error_rates(translator, folder):
+    lines = iterate_lines(folder / "hansards.en-fr.txt")
+    pairs = load_pairs((line.split(" ||| ") for line in lines), folder)
+    gold = pharaoh.read_links(folder / "hansards.en-fr.gold", first=1)
+    diagonal = [diagonal_links(len(s.split()), len(t.split())) for s, t in pairs]
+    return {
+        "model": error_rate(align_pairs(translator, pairs), gold),
+        "diagonal": error_rate(diagonal, gold),
+    }
+
+
+def _command(recorded):
+    """The `train` command of a run, without its folder."""
+    corpus, _ = corpora.find(recorded["data"])
+    usual = PRESETS[corpus.preset]
+    words = ["train", "--data", recorded["data"], "--seed", recorded["seed"]]
+    if recorded["attention"] != "bahdanau":
+        words += ["--attention", recorded["attention"]]
+    for name in ("minutes", "limit"):
+        if recorded[name] is not None:
+            words += [f"--{name}", recorded[name]]
+    for field in fields(Preset):
+        value = recorded["preset"][field.name]
+        flag = field.name.replace("_", "-")
+        if value == getattr(usual, field.name):
+            continue
+        words += [f"--{'no-' * (value is False)}{flag}"]
+        words += [] if isinstance(value, bool) else [value]
+    return shlex.join(map(str, words))
+
+
+def render(records):
+    """The page, from records."""
+    groups = {}
+    for record in records:
+        key = record["data"], record["models"], record["attention"]
+        groups.setdefault(key, []).append(record)
+    columns = (
+        "corpus, test set",
+        "models",
+        "weights",
+        "seeds",
+        "minutes, CPU minutes",
+        "BLEU 13a",
+        "chrF2",
+        "lc-tok",
+        "published lc-tok",
+    )
+    lines = [HEAD, _row(columns), _row(["---"] * len(columns))]
+    for (data, models, attention), group in groups.items():
+        kind = "one" if models == 1 else f"{models}"
+        if attention == "none":
+            kind += ", without attention"
+        lines.append(
+            _row(
+                [
+                    f"{data}, {group[0]['split']}",
+                    kind,
+                    f"{group[0]['weights'] / 1e6:.1f} M",
+                    "; ".join(", ".join(map(str, r["seeds"])) for r in group),
+                    f"{_mean(group, 'minutes'):.0f}, {_mean(group, 'cpu_minutes'):.0f}",
+                    _spread(group, "BLEU"),
+                    _spread(group, "chrF2"),
+                    _spread(group, "lower-cased, tokenised BLEU"),
+                    PUBLISHED.get((data, models > 1), "")
+                    if attention == "bahdanau"
+                    else "",
+                ]
+            )
+        )
+    lines += ["", "Several seeds: the mean, and from the lowest to the highest.", ""]
+    for record in records:
+        if "error_rates" in record:
+            model, diagonal = record["error_rates"].values()
+            lines += [
+                f"Alignment error rate of `{record['command']}` on the Hansards' 447 "
+                f"pairs, forced decoding: {model:.3f}, of a diagonal {diagonal:.3f}.",
+                "",
+            ]
+    lines += ["## Commands", "", _row(["command", "commit"]), _row(["---"] * 2)]
+    lines += [
+        _row([f"`{record['command']}`", f"{record['commit'] or 'unknown'}"])
+        for record in records
+    ]
+    signatures = dict.fromkeys(s for record in records for s in record["signatures"])
+    lines += ["", "## Signatures", "", *(f"- `{one}`" for one in signatures)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells):
+    return f"| {' | '.join(cells)} |"
+
+
+def _mean(group, name):
+    return statistics.mean(record[name] for record in group)
+
+
+def _spread(group, metric):
+    scores = [r["scores"][metric] for r in group if metric in r["scores"]]
+    if not scores:
+        return ""
+    mean = f"{statistics.mean(scores):.2f}"
+    if len(scores) == 1:
+        return mean
+    return f"**{mean}** ({min(scores):.2f} to {max(scores):.2f})"
+
+
+if __name__ == "__main__":
+    main()
