@@ -9,13 +9,7 @@ from keras import layers
 import kattention
 
 
-def build_model(
-    preset,
-    source_vocabulary,
-    target_vocabulary,
-    attention="bahdanau",
-    return_alignments=False,
-):
+def build_model(preset, source_vocabulary, target_vocabulary, attention="bahdanau"):
     """Assembles an untrained `kattention.Seq2Seq`.
 
     Args:
@@ -24,7 +18,6 @@ def build_model(
         target_vocabulary: Number of target subwords.
         attention: `"bahdanau"`, or `"none"` for the control: the same decoder
             with the encoder's final state as a constant context.
-        return_alignments: Return them beside the logits, to be trained too.
     """
     source_embedding = build_embedding(source_vocabulary, preset)
     target_embedding = source_embedding
@@ -34,7 +27,7 @@ def build_model(
         source_embedding,
         build_encoder(preset),
         target_embedding,
-        build_decoder(preset, attention, return_alignments),
+        build_decoder(preset, attention),
         build_readout(preset),
         logits=None,  # the target embedding, read backwards
         packed=True,
@@ -70,7 +63,7 @@ def build_encoder(preset):
     return keras.Model(vectors, [states, start], name="encoder")
 
 
-def build_decoder(preset, attention, return_alignments):
+def build_decoder(preset, attention):
     """Vectors `(B, T, E)` and memory `(B, S, D)` -> `(B, T, 2 * D)`."""
     mechanism = (
         kattention.BahdanauAttention(
@@ -86,7 +79,8 @@ def build_decoder(preset, attention, return_alignments):
     return kattention.AttentionRNN(
         cell,
         return_sequences=True,
-        return_attention_scores=return_alignments,
+        # Beside the logits, for a loss of their own.
+        return_attention_scores=preset.guided_alignment > 0,
         fast="auto" if preset.compiled else False,
         name="decoder",
     )

@@ -438,6 +438,10 @@ def wrong(tmp_path, trained):
             "train --data toy-en-fr --output {T}/o --alignments {T}/a.en",
             "--alignments goes with --pairs",
         ),
+        (
+            "train --pairs {T}/a.en --output {T}/o --alignments {T}/a.en",
+            "--alignments and --guided-alignment go together",
+        ),
         ("score {T}", "is not a run folder"),
         ("align {RUN} --gold {T}/a.en", "line 1: expected links as 3-4 or 3p4"),
         ("back-translate {RUN} {T}/none {T}/o", "no such file"),
