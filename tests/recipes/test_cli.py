@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 import kattention
-from recipes.translation import run
+from recipes.translation import results, run
 from recipes.translation.__main__ import COMMANDS, main
 
 PAIRS = [("the red house", "la maison rouge"), ("a cat", "un chat")] * 15
@@ -248,6 +248,10 @@ def test_the_toy_runs_without_attention_and_says_synthetic(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "synthetic: BLEU" in out
     assert "no attention (diagonal 0." in out
+    found = results.measure([tmp_path / "run"])
+    assert found["seeds"] == [1]
+    assert set(found["scores"]) == {"BLEU", "chrF2", "TER"}
+    capsys.readouterr()
     assert call("translate", tmp_path / "run", "A dog.", "--plot", "x.png") == 2
     assert "no alignment to plot" in capsys.readouterr().err
 
