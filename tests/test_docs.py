@@ -51,13 +51,15 @@ def test_every_link_leads_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
-def test_every_command_of_a_recipe_is_understood():
+@pytest.mark.parametrize(("page", "count"), [("README.md", 5), ("docs/training.md", 4)])
+def test_every_command_of_a_recipe_is_understood(page, count):
     from recipes.translation.arguments import build_parser
 
+    text = (ROOT / page).read_text()
     commands = re.findall(
-        r"^python -m recipes\.translation (.+?)(?: +#.*)?$", README, re.M
+        r"^python -m recipes\.translation (.+?)(?: +#.*)?$", text, re.M
     )
-    assert len(commands) >= 5
+    assert len(commands) >= count
     for command in commands:
         words = re.findall(r'"[^"]*"|\S+', command)
         build_parser().parse_args([word.strip('"') for word in words])
