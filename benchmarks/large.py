@@ -10,6 +10,7 @@ import gzip
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def main():
     if options.measure:
         measure(options.measure)
         return
-    columns = "pairs", "file MB", "import MB", "prepare MB", "read MB", "pairs/s"
+    columns = "pairs", "file MB", "import MB", "prepare MB", "all MB", "pairs/s"
     print(ROW.format(*columns))
     for pairs in [2000] if options.quick else options.pairs:
         with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +65,7 @@ def write(path, pairs):
 
 
 def measure(path):
-    """Prints peaks of own memory after import, preparation and reading; seconds."""
+    """Prints peaks of own memory until each stage, then seconds."""
     from recipes.translation import filtering, preparation, splitting
     from recipes.translation.encoded import encode
     from recipes.translation.files import PairFiles
@@ -72,28 +73,41 @@ def measure(path):
     from recipes.translation.presets import PRESETS
 
     preset = PRESETS["small"]
-    peaks = [own_megabytes()]
+    peak = Peak()
+    peak.start()
+    time.sleep(1)
+    peaks = [peak.megabytes]
     began = time.perf_counter()
     training, _ = splitting.hold_out(PairFiles((path,)))
     tokenizers = preparation.load_tokenizers(path.parent, training, preset)
     encoded = encode(path.parent / "training", training, *tokenizers)
     chosen = filtering.select(encoded, preset.max_tokens, preset.max_ratio).chosen
     seconds = time.perf_counter() - began
-    peaks.append(own_megabytes())
+    peaks.append(peak.megabytes)
     batches = Batches(encoded, preset.batch_tokens, chosen)
     for _ in batches.endless(seed=1, first_step=batches.steps // 2).take(500):
         pass
-    peaks.append(own_megabytes())
+    peaks.append(peak.megabytes)
     print(*peaks, seconds)
 
 
-def own_megabytes():
-    """The highest anonymous memory so far, by the kernel's own account."""
-    status = Path("/proc/self/status").read_text()
-    fields = dict(line.split(":", 1) for line in status.splitlines())
-    # The peak counts mapped files too, so these are taken off as they are now.
-    peak, mapped = (int(fields[name].split()[0]) for name in ("VmHWM", "RssFile"))
-    return (peak - mapped) / 1024
+class Peak(threading.Thread):
+    """Looks at the process's own memory ten times a second.
+
+    The kernel keeps a peak of its own, but that counts mapped files too.
+    """
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.megabytes = 0.0
+
+    def run(self):
+        while True:
+            status = Path("/proc/self/status").read_text()
+            fields = dict(line.split(":", 1) for line in status.splitlines())
+            own = int(fields["RssAnon"].split()[0]) / 1024
+            self.megabytes = max(self.megabytes, own)
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -20,3 +20,11 @@ def test_prints_a_table(arguments):
     assert done.returncode == 0, done.stderr
     assert "peak MiB" in done.stdout
     assert "1.00x" in done.stdout
+
+
+def test_a_large_corpus_is_prepared_and_read():
+    command = [sys.executable, "large.py", "--quick"]
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    pairs, *_ = done.stdout.splitlines()[-1].split()
+    assert pairs == "2,000"
