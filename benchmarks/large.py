@@ -79,7 +79,7 @@ def measure(path):
     peaks = [peak.megabytes]
     began = time.perf_counter()
     training, _ = splitting.hold_out(PairFiles((path,)))
-    tokenizers = preparation.load_tokenizers(path.parent, training, preset)
+    tokenizers = preparation.learn_tokenizers(training, preset)
     encoded = encode(path.parent / "training", training, *tokenizers)
     chosen = filtering.select(encoded, preset.max_tokens, preset.max_ratio).chosen
     seconds = time.perf_counter() - began

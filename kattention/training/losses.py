@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kattention.crossentropy import smoothed_crossentropy
-from kattention.training.tokens import pack_like, token_weights
+from kattention.training.tokens import pack_like, token_weights, weigh
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -91,16 +91,11 @@ class GuidedAlignment(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         linked = ops.cast(ops.any(ops.not_equal(y_true, 0), axis=-1), self.dtype)
-        if sample_weight is not None:
-            sample_weight = ops.cast(sample_weight, self.dtype)
-            if len(sample_weight.shape) == 1:
-                sample_weight = ops.expand_dims(sample_weight, -1)
-            linked = linked * sample_weight
-        return super().__call__(y_true, y_pred, linked)
+        return super().__call__(y_true, y_pred, weigh(linked, sample_weight))
 
     def call(self, y_true, y_pred):
         links = ops.cast(y_true, y_pred.dtype)
         total = ops.sum(links, axis=-1)
         # A weight may round to 0: its gradient must stay finite.
         logs = ops.log(ops.maximum(y_pred, 1e-6))
-        return -ops.sum(links * logs, axis=-1) / ops.maximum(total, 1.0)
+        return -ops.sum(links * logs, axis=-1) / ops.where(total == 0, 1, total)

@@ -12,8 +12,9 @@ class ScheduledSampling(keras.Model):
 
     In training, each target token but the first is replaced with probability
     `share` by one that is drawn from the model, given the tokens before it as
-    they were mixed. The drawn tokens have no gradient, and are drawn without
-    dropout. Otherwise it is the model, whose weights it trains.
+    they were mixed. Padding is never drawn, so a sequence keeps its length. The
+    drawn tokens have no gradient, and are drawn without a `Seq2Seq`'s dropout.
+    Otherwise it is the model, whose weights it trains.
 
     Args:
         model: A model with `encode` and `step`, as `Seq2Seq` has.
@@ -95,6 +96,7 @@ class ScheduledSampling(keras.Model):
         return {
             **super().get_config(),
             "model": keras.saving.serialize_keras_object(self.model),
+            "share": float(self.share),
         }
 
     @classmethod
@@ -108,7 +110,9 @@ class ScheduledSampling(keras.Model):
 
 def _draw(logits, uniform):
     """A token `(B,)` of each row: where the summed probabilities pass a number."""
-    sums = ops.cumsum(ops.softmax(ops.cast(logits, "float32"), axis=-1), axis=-1)
+    padding = ops.arange(logits.shape[-1]) == PADDING
+    logits = ops.where(padding, -1e9, ops.cast(logits, "float32"))
+    sums = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
     # The sum of all may stay just below 1.
     passed = sums[:, :-1] < ops.expand_dims(uniform, -1)
     return ops.sum(ops.cast(passed, "int32"), axis=-1)

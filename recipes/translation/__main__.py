@@ -41,7 +41,7 @@ def main(arguments=None):
                 f"{keras.backend.backend()}"
             )
         COMMANDS[options.command](options)
-    except (UsageError, ValueError) as error:
+    except (UsageError, ValueError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         print(f"{parser.prog} {options.command}: {reason}", file=sys.stderr)
         return 2
@@ -120,7 +120,7 @@ def _pairs_to_judge(options):
         return pairs, "own pairs", None, None
     recorded = run.read_options(options.folder)
     if not (options.data or recorded["data"]):
-        _, pairs = preparation.load_pairs(recorded)
+        pairs = preparation.load_validation(options.folder)
         return pairs, "the run's own validation pairs", None, None
     corpus, split = corpora.find(options.data or recorded["data"])
     split = split or "test"

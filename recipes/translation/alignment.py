@@ -24,7 +24,8 @@ def word_alignment(tokenizers, texts, matrix, words=split_words):
         for tokenizer, text in zip(tokenizers, texts, strict=True)
     )
     weights = target @ matrix[: target.shape[1], : source.shape[1]] @ source.T
-    return weights / target.sum(axis=1, keepdims=True)
+    # A word may share its only subword with the one before, which has it.
+    return weights / np.maximum(target.sum(axis=1, keepdims=True), 1)
 
 
 def membership(tokenizer, text, words):

@@ -31,6 +31,11 @@ def back_translate(translator, path, output, tag, **search):
         The number of pairs. Lines without text, or with a tab, are left out.
     """
     output = Path(output)
+    if output.is_dir() or output.resolve() == Path(path).resolve():
+        kind = "a folder" if output.is_dir() else "the text itself"
+        raise UsageError(f"cannot write to {output}: it is {kind}")
+    if not output.parent.is_dir():
+        raise UsageError(f"cannot write to {output}: {output.parent} is no folder")
     aside = output.with_name(f".writing-{output.name}")
     lines = (line.strip() for line in iterate_lines(path))
     lines = tqdm(lines, "translating", unit=" lines", disable=None)

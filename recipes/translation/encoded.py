@@ -5,7 +5,7 @@ A folder holds, as plain numbers without a header:
     source.ids, target.ids           the ids of all pairs, one after the other
     source.lengths, target.lengths   how many of them belong to each pair
     links.ids, links.lengths         in the same way the tokens that are linked,
-                                     source token + 65,536 * target token
+                                     source token + 2**32 * target token
     hashes                           a number for each pair: the same text, the same
 """
 
@@ -29,11 +29,11 @@ FILES = {
     "source.lengths": np.int32,
     "target.ids": np.int32,
     "target.lengths": np.int32,
-    "links.ids": np.int32,
+    "links.ids": np.int64,
     "links.lengths": np.int32,
     "hashes": np.uint64,
 }
-LINK_BASE = 65_536
+LINK_BASE = 2**32
 # Pairs that are turned into ids at a time.
 CHUNK = 8192
 
@@ -52,12 +52,12 @@ class Rows:
         self._starts = np.cumsum(lengths, dtype="int64") - lengths
 
     def padded(self, chosen):
-        """The chosen rows as int32 `(rows, longest)`, with 0 after each one's end."""
+        """The chosen rows as `(rows, longest)`, with 0 after each one's end."""
         lengths = self.lengths[chosen][:, None]
         columns = np.arange(lengths.max(initial=0))
         inside = columns < lengths
         places = self._starts[chosen][:, None] + columns
-        ids = np.zeros(inside.shape, "int32")
+        ids = np.zeros(inside.shape, self.flat.dtype)
         ids[inside] = self.flat[places[inside]]
         return ids
 
@@ -83,20 +83,24 @@ class EncodedPairs:
 
 
 def encode(folder, pairs, source_tokenizer, target_tokenizer):
-    """Encodes a stream of pairs into a folder, unless that was done before.
-
-    The folder appears when it is complete.
+    """Encodes a stream of pairs into a folder, which appears when it is complete.
 
     Returns:
         `EncodedPairs` that read from the folder.
     """
     folder = Path(folder)
-    if not folder.exists():
-        aside = folder.with_name(f".writing-{folder.name}")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        _write(aside, pairs, source_tokenizer, target_tokenizer)
-        os.rename(aside, folder)
+    aside = folder.with_name(f".writing-{folder.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    _write(aside, pairs, source_tokenizer, target_tokenizer)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.rename(aside, folder)
+    return open_encoded(folder)
+
+
+def open_encoded(folder):
+    """Returns `EncodedPairs` that read what `encode` wrote."""
+    folder = Path(folder)
     ids = {name: _open(folder / name, dtype) for name, dtype in FILES.items()}
     return EncodedPairs(
         Rows(ids["source.ids"], ids["source.lengths"]),

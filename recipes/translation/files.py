@@ -6,6 +6,7 @@ target, links)`: a corpus larger than memory is one, `Pairs` is another.
 """
 
 import gzip
+import sys
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -142,18 +143,15 @@ def load_pairs(stream, name):
     if not filled:
         raise UsageError(f"{name} holds no pair with both sides")
     if len(filled) < len(pairs):
-        print(f"{name}: left out {len(pairs) - len(filled)} pairs with an empty side")
+        left_out = len(pairs) - len(filled)
+        # Not among what a command prints for others to read.
+        print(f"{name}: left out {left_out} pairs with an empty side", file=sys.stderr)
     return Pairs([source for source, _ in filled], [[target] for _, target in filled])
 
 
 def read_parallel(source_path, target_path):
     """Reads two files whose lines correspond."""
     return load_pairs(PairFiles((source_path, target_path)), source_path)
-
-
-def read_tsv(path):
-    """Reads a file of lines `source TAB target`; further columns are ignored."""
-    return load_pairs(PairFiles((path,)), path)
 
 
 def bucket(sentence, buckets):

@@ -10,12 +10,13 @@ import re
 from recipes.translation.errors import UsageError
 from recipes.translation.files import iterate_lines
 
+NEIGHBOURS = [(-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)]
 _LINK = re.compile(r"(\d+)([-p])(\d+)")
 
 
 def words(text):
     """The words between spaces as `(start, end)` offsets of characters."""
-    return [match.span() for match in re.finditer(r"\S+", text)]
+    return [match.span() for match in re.finditer(r"[^ ]+", text)]
 
 
 def write_links(links):
@@ -58,9 +59,9 @@ def parse_links(line, first=0):
 def symmetrize(forward, backward):
     """Joins the links of two directions: grow-diag-final-and.
 
-    Begins with the links that both have, adds neighbours of links that either
-    has while they bring a word that has none, then links of either between
-    two words that have none.
+    Begins with the links that both have, adds neighbours of these that either
+    has, direct ones before diagonal ones, while they bring a word that has no
+    link, and last the links of either between two words that have none.
 
     Args:
         forward: `{(i, j)}` of source to target.
@@ -77,11 +78,15 @@ def symmetrize(forward, backward):
     grown = True
     while grown:
         grown = False
-        for i, j in sorted(union - links):
-            near = any(max(abs(i - a), abs(j - b)) == 1 for a, b in links)
-            if near and not all(linked(i, j)):
-                links.add((i, j))
-                grown = True
+        # Word by word of the target; what is added is gone through as well.
+        for place in sorted(union, key=lambda link: link[::-1]):
+            if place not in links:
+                continue
+            for down, right in NEIGHBOURS:
+                i, j = place[0] + down, place[1] + right
+                if (i, j) in union - links and not all(linked(i, j)):
+                    links.add((i, j))
+                    grown = True
     for direction in (forward, backward):
         for i, j in sorted(direction - links):
             if not any(linked(i, j)):

@@ -1,16 +1,46 @@
-"""From what the command line names to pairs and tokenizers."""
+"""From what the command line names to pairs, subwords and ids in a run folder.
 
+What a run is trained and validated on stays in its folder: a corpus that is
+moved or changed meanwhile does not change a training that goes on.
+"""
+
+import json
 import warnings
+from dataclasses import asdict
 
 from kattention.text import SubwordTokenizer
-from recipes.translation import corpora, files, splitting
+from recipes.translation import corpora, files, filtering, run, splitting
+from recipes.translation.encoded import encode
 from recipes.translation.errors import UsageError
+from recipes.translation.files import Pairs
 
 # Pairs from which subwords are learnt, at most.
 LEARNT_FROM = 200_000
+VALIDATION = "validation.json"
 
 
-def load_pairs(recorded):
+def prepare(folder, recorded, preset):
+    """Fills a run folder with what `recorded` and the preset ask for."""
+    training, validation = _load_pairs(recorded)
+    tokenizers = learn_tokenizers(training, preset)
+    for name, tokenizer in zip(("source", "target"), tokenizers, strict=True):
+        tokenizer.save(folder / f"{name}.model")
+    encoded = encode(folder / "validation", validation, *tokenizers)
+    if not (recorded["data"] or recorded["valid_source"]):
+        # Of a raw text, one endless line could take all memory.
+        limits = preset.max_tokens, preset.max_ratio
+        short = filtering.select(encoded, *limits).chosen
+        if len(short):
+            validation = validation.select(short)
+            encode(folder / "validation", validation, *tokenizers)
+    (folder / VALIDATION).write_text(json.dumps(asdict(validation)))
+    # An export of this run is tried on the example.
+    written = run.read_options(folder)
+    run.write_options(folder, {**written, "example": validation.sources[0]})
+    encode(folder / "training", training, *tokenizers)
+
+
+def _load_pairs(recorded):
     """Returns the stream of training pairs and the validation `Pairs` of a run."""
     if recorded["data"]:
         corpus, split = corpora.find(recorded["data"])
@@ -41,20 +71,23 @@ def own_files(pairs, source, target):
     return files.PairFiles((pairs,) if pairs else (source, target))
 
 
-def load_tokenizers(folder, training, preset):
-    """Loads a run's tokenizers, or learns them from the training text."""
-    paths = folder / "source.model", folder / "target.model"
-    if not all(path.exists() for path in paths):
-        learnt = _learn(training, preset)
-        for path, tokenizer in zip(paths, learnt, strict=True):
-            aside = path.with_name(f".writing-{path.name}")
-            tokenizer.save(aside)
-            aside.replace(path)
-    source, target = map(SubwordTokenizer.load, paths)
+def load_validation(folder):
+    """The `Pairs` that a run is validated on."""
+    try:
+        return Pairs(**json.loads((folder / VALIDATION).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{folder / VALIDATION} cannot be read: {error}") from None
+
+
+def load_tokenizers(folder, preset):
+    """Returns a run's `(source tokenizer, target tokenizer)`."""
+    names = ("source.model", "target.model")
+    source, target = (SubwordTokenizer.load(folder / name) for name in names)
     return source, source if preset.shared_vocabulary else target
 
 
-def _learn(training, preset):
+def learn_tokenizers(training, preset):
+    """Learns `(source tokenizer, target tokenizer)` from a stream of pairs."""
     every = 1 + sum(1 for _ in training) // LEARNT_FROM
     pairs = [pair[:2] for n, pair in enumerate(training) if n % every == 0]
     sides = [list(side) for side in zip(*pairs, strict=True)]

@@ -10,6 +10,7 @@ table is written from all records.
 
 import argparse
 import json
+import re
 import shlex
 import statistics
 from dataclasses import fields
@@ -19,6 +20,7 @@ import kattention
 from recipes.translation import corpora, evaluate, pharaoh, protocol, run
 from recipes.translation.align import align_pairs
 from recipes.translation.alignment import diagonal_links, error_rate
+from recipes.translation.errors import UsageError
 from recipes.translation.files import iterate_lines, load_pairs
 from recipes.translation.presets import PRESETS, Preset
 
@@ -61,16 +63,32 @@ def main():
     for folders in filter(None, groups):
         found = measure(folders, options.hansards)
         print(json.dumps(found, indent=2))
-        records[found["command"]] = found
+        # Another measurement may have left this one out.
+        old = records.get(found["command"], {})
+        records[found["command"]] = {
+            **{name: old[name] for name in ("error_rates",) if name in old},
+            **found,
+        }
+        _write(records)
+    _write(records)
+
+
+def _write(records):
     ordered = sorted(records.values(), key=lambda r: (r["data"], r["command"]))
-    RECORDS.write_text("".join(f"{json.dumps(record)}\n" for record in ordered))
-    TABLE.write_text(render(ordered))
+    lines = "".join(f"{json.dumps(record)}\n" for record in ordered)
+    for path, text in ((RECORDS, lines), (TABLE, render(ordered))):
+        aside = path.with_name(f".writing-{path.name}")
+        aside.write_text(text)
+        aside.replace(path)
 
 
 def measure(folders, hansards=None):
     """The record of one run, or of several as an ensemble."""
     recorded = [run.read_options(folder) for folder in folders]
     progress = [run.read_progress(folder)[0] for folder in folders]
+    for folder, options, stands in zip(folders, recorded, progress, strict=True):
+        if not (options["data"] and stands.finished):
+            raise UsageError(f"{folder} must be a finished run of a named corpus")
     corpus, _ = corpora.find(recorded[0]["data"])
     translator = kattention.Translator.load(*folders)
     pairs = corpus.load(SPLITS[corpus.family], recorded[0]["data_dir"])
@@ -134,7 +152,9 @@ def render(records):
     """The page, from records."""
     groups = {}
     for record in records:
-        key = record["data"], record["models"], record["attention"]
+        # What the command says, but for its seeds.
+        told = re.sub(r"--seed \d+", "", record["command"])
+        key = record["data"], record["models"], record["attention"], told
         groups.setdefault(key, []).append(record)
     columns = (
         "corpus, test set",
@@ -148,7 +168,7 @@ def render(records):
         "published lc-tok",
     )
     lines = [HEAD, _row(columns), _row(["---"] * len(columns))]
-    for (data, models, attention), group in groups.items():
+    for (data, models, attention, _), group in groups.items():
         kind = "one" if models == 1 else f"{models}"
         if attention == "none":
             kind += ", without attention"

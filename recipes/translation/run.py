@@ -5,6 +5,7 @@
     target.model
     training/       the corpus as ids: see `encoded.py`
     validation/
+    validation.json the pairs to validate on
     model.keras     the best model so far: with the tokenizers, a `Translator`
     state-N/        everything that training needs to go on after N rounds
 
@@ -48,10 +49,15 @@ class Progress:
 
 
 def prepare_folder(folder):
-    """Makes the folder, without what was being written when a process was killed."""
+    """Makes the folder, and removes what cannot be gone on with.
+
+    That is what was being written when a process was killed, and all of a
+    training that did not end a round.
+    """
+    useless = _is_aside if _states(folder) else (lambda path: True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in filter(_is_aside, folder.iterdir()):
+        for path in filter(useless, folder.iterdir()):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}") from None

@@ -5,16 +5,16 @@ import numpy as np
 from recipes.translation.errors import UsageError
 from recipes.translation.files import Pairs, Selected, bucket
 
-# One source sentence in 20 is held out, but of large files no more than this.
+# One source sentence in 20 is held out, but of large files about so many.
 HELD_OUT = 2000
 
 
 def limit(pairs, number):
-    """The stream's `number` pairs of lowest rank, in their order.
+    """The stream's `number` different pairs of lowest rank, in their order.
 
     Corpora come sorted, so not simply the first.
     """
-    ranks = np.fromiter((_rank(*pair[:2]) for pair in pairs), "uint64")
+    ranks = np.unique(np.fromiter((_rank(*pair[:2]) for pair in pairs), "uint64"))
     if number >= len(ranks):
         return pairs
     last = np.partition(ranks, number - 1)[number - 1]
@@ -30,15 +30,19 @@ def hold_out(pairs):
 
     No source sentence is on both sides.
     """
-    count = sum(1 for _ in pairs)
+    # What lacks a side stays in the stream, to be counted there.
+    filled = Selected(pairs, lambda source, target: source and target)
+    count = sum(1 for _ in filled)
+    if not count:
+        raise UsageError("training needs pairs with both sides, got none")
     share = max(20, count // HELD_OUT)
-    held_out = _held_out(pairs, lambda source: bucket(source, share) == 0)
+    held_out = _held_out(filled, lambda source: bucket(source, share) == 0)
     if not 0 < len(held_out) < count:  # a very small file
-        first = min(source for source, *_ in pairs)
-        held_out = _held_out(pairs, lambda source: source == first)
+        first = min(source for source, *_ in filled)
+        held_out = _held_out(filled, lambda source: source == first)
     sources = set(held_out.sources)
     training = Selected(pairs, lambda source, _: source not in sources)
-    if not any(True for _ in training):
+    if not any(source and target for source, target, *_ in training):
         raise UsageError(
             f"training needs at least 2 different source sentences, got {len(sources)}"
         )
@@ -46,5 +50,5 @@ def hold_out(pairs):
 
 
 def _held_out(pairs, chosen):
-    found = [pair for pair in pairs if chosen(pair[0]) and all(pair[:2])]
+    found = [pair for pair in pairs if chosen(pair[0])]
     return Pairs([pair[0] for pair in found], [[pair[1]] for pair in found])

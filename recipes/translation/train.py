@@ -14,7 +14,7 @@ from kattention.training import (
 )
 from recipes.translation import corpora, filtering, preparation, run
 from recipes.translation.allocator import keep_freed_memory
-from recipes.translation.encoded import encode
+from recipes.translation.encoded import open_encoded
 from recipes.translation.errors import UsageError
 from recipes.translation.model import build_model
 from recipes.translation.pipeline import Batches
@@ -37,21 +37,24 @@ def train(options):
         The `Translator` with the best model.
     """
     folder = Path(options["output"])
-    recorded = _check_folder(folder, options)
+    recorded = _record(options)
     preset = Preset(**recorded["preset"])
+    run.check_folder(folder)
     progress, state = run.read_progress(folder)
+    if state is not None:
+        _check_same(folder, recorded)
     if progress.finished:
         print(f"{folder} is finished after {progress.rounds} rounds: nothing to do")
         return kattention.Translator.load(folder)
     keep_freed_memory()
     keras.utils.set_random_seed(options["seed"])
-    pairs, validation = preparation.load_pairs(recorded)
     run.prepare_folder(folder)
-    # An export of this run is tried on the example.
-    example = validation.sources[0]
-    run.write_options(folder, {**recorded, "example": example, "commit": run.commit()})
-    tokenizers = preparation.load_tokenizers(folder, pairs, preset)
-    training = _training_batches(folder, pairs, tokenizers, preset)
+    if state is None:
+        run.write_options(folder, {**recorded, "commit": run.commit()})
+        preparation.prepare(folder, recorded, preset)
+    tokenizers = preparation.load_tokenizers(folder, preset)
+    validation = preparation.load_validation(folder)
+    training = _training_batches(folder, preset)
     if state is None:
         trained = _new_model(preset, tokenizers, recorded["attention"])
     else:
@@ -68,8 +71,8 @@ def train(options):
     return kattention.Translator.load(folder)
 
 
-def _training_batches(folder, pairs, tokenizers, preset):
-    encoded = encode(folder / "training", pairs, *tokenizers)
+def _training_batches(folder, preset):
+    encoded = open_encoded(folder / "training")
     found = filtering.select(encoded, preset.max_tokens, preset.max_ratio)
     print(found)
     if not len(found.chosen):
@@ -112,23 +115,21 @@ def _fit(trained, translator, training, validation, recorded, progress, folder):
         folder, translator, validation, budget, progress, preset.patience, *average
     )
     steps = min(training.steps, ROUND)
-    encoded = encode(
-        folder / "validation",
-        validation,
-        translator.source_tokenizer,
-        translator.target_tokenizer,
-    )
     report = Report(budget, steps, training.steps)
     callbacks = [budget, Reseeding(recorded["seed"]), *average, judge, report]
     if preset.scheduled_sampling:
         callbacks.append(_raise_share(trained, budget, preset.scheduled_sampling))
-    guided = preset.guided_alignment > 0
+    validation_batches = Batches(
+        open_encoded(folder / "validation"),
+        preset.batch_tokens,
+        guided=preset.guided_alignment > 0,
+    )
     trained.fit(
         training.endless(recorded["seed"], progress.steps),
         steps_per_epoch=steps,
         initial_epoch=progress.rounds,
         epochs=1_000_000,  # the budget stops it
-        validation_data=Batches(encoded, preset.batch_tokens, guided=guided).once(),
+        validation_data=validation_batches.once(),
         callbacks=callbacks,
         shuffle=False,  # the batches are
         verbose=0,
@@ -158,8 +159,8 @@ def _preset(options):
     return replace(PRESETS[name], **told)
 
 
-def _check_folder(folder, options):
-    """Returns the options to record; they must be those of an existing run."""
+def _record(options):
+    """The options that decide the result."""
     choices = {field.name for field in fields(Preset)}
     recorded = {
         name: str(value.resolve()) if isinstance(value, Path) else value
@@ -167,9 +168,11 @@ def _check_folder(folder, options):
         if name not in {"command", "output", *choices}
     }
     recorded["preset"] = asdict(_preset(options))
-    run.check_folder(folder)
-    if not (folder / run.RUN).exists():
-        return recorded
+    return recorded
+
+
+def _check_same(folder, recorded):
+    """Refuses to go on with a run that was told otherwise."""
     before = run.read_options(folder)
     # The same corpus may have moved.
     changed = [
@@ -186,4 +189,3 @@ def _check_folder(folder, options):
             )
             + "): choose another --output"
         )
-    return recorded

@@ -56,6 +56,8 @@ class Validation(keras.callbacks.Callback):
         if progress.worse >= self.patience:
             print(f"no better BLEU in {self.patience} validations: stopping")
             self.model.stop_training = True
+        if self.budget.share >= 1:  # the rest went into validating
+            self.model.stop_training = True
         progress.finished = self.model.stop_training
         progress.seconds = self.budget.spent_seconds
         progress.cpu_seconds = self._cpu_seconds_before + time.process_time()

@@ -71,9 +71,9 @@ def test_guided_alignment_is_the_mean_over_linked_tokens(rng):
     found = float(GuidedAlignment()(links, alignments))
     np.testing.assert_allclose(found, np.mean(losses), rtol=1e-5)
     # A count of links says how much each one weighs, not the token.
-    np.testing.assert_allclose(
-        float(GuidedAlignment()(3 * links, alignments)), found, rtol=1e-5
-    )
+    for scale in (3, 0.3):
+        scaled = float(GuidedAlignment()(scale * links, alignments))
+        np.testing.assert_allclose(scaled, found, rtol=1e-5)
     weighted = GuidedAlignment()(links, alignments, np.array([0.0, 1.0]))
     np.testing.assert_allclose(float(weighted), losses[2], rtol=1e-5)
     assert float(GuidedAlignment()(0 * links, alignments)) == 0

@@ -58,6 +58,7 @@ def test_links_are_read_with_their_kind_and_written(tmp_path):
     ]
     assert pharaoh.write_links({(10, 1), (2, 3)}) == "2-3 10-1"
     assert pharaoh.words(" ein  Haus.") == [(1, 4), (6, 11)]
+    assert pharaoh.words("5\u00a0€ !") == [(0, 3), (4, 5)]
 
 
 @pytest.mark.parametrize("entry", ["3:4", "0-1", "1-"])
@@ -73,6 +74,9 @@ def test_two_directions_grow_from_what_they_share():
     # (1, 2) and (2, 2) touch (1, 1) and bring words; (4, 5) and (5, 4) touch
     # no link: they come last, as their words have none.
     assert pharaoh.symmetrize(forward, backward) == forward | backward
+    # A direct neighbour comes before a diagonal one, which then brings nothing.
+    crossing = pharaoh.symmetrize({(1, 1), (0, 0)}, {(1, 1), (0, 1)})
+    assert crossing == {(0, 0), (0, 1), (1, 1)}
     # Word 1 and word 2 have links, so (1, 2) brings nothing.
     both = {(0, 0), (1, 1), (2, 2)}
     assert pharaoh.symmetrize(both | {(1, 2)}, both) == both

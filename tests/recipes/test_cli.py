@@ -20,7 +20,7 @@ from recipes.translation.__main__ import COMMANDS, main
 PAIRS = [("the red house", "la maison rouge"), ("a cat", "un chat")] * 15
 PAIRS += [(f"the dog {i}", f"le chien {i}") for i in range(30)]
 RUN_FILES = {"run.json", "source.model", "target.model", "training", "validation"}
-RUN_FILES |= {"model.keras"}
+RUN_FILES |= {"model.keras", "validation.json"}
 
 
 def call(*arguments):
@@ -293,24 +293,20 @@ def test_given_alignments_are_learnt(tmp_path, capsys):
 def test_a_training_draws_its_own_tokens_and_goes_on(pairs, tmp_path, capsys):
     command = ["train", "--pairs", pairs, "--output", tmp_path / "run", "--seed", 3]
     command += ["--preset", "tiny", "--epochs", 2, "--scheduled-sampling", 0.5]
-    write, stopped = run.write_state, []
-
-    def stop(*state):
-        write(*state)
-        if not stopped:
-            stopped.append(True)
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "write_state", stop)
-        with pytest.raises(KeyboardInterrupt):
-            call(*command)
+    stop_after_a_round(command)
     assert call(*command) == 0
     assert "going on with" in capsys.readouterr().out
     _, state = run.read_progress(tmp_path / "run")
-    model = keras.models.load_model(state)
-    assert 0.2 < float(model.share) < 0.5
+    assert 0.2 < float(keras.models.load_model(state).share) < 0.5
     assert call("translate", tmp_path / "run", "a cat") == 0
+    command[command.index("--output") + 1] = tmp_path / "whole"
+    assert call(*command) == 0
+    _, whole = run.read_progress(tmp_path / "whole")
+    assert weights(state) == weights(whole)
+    command[command.index("--output") + 1] = tmp_path / "forced"
+    assert call(*command, "--scheduled-sampling", 0) == 0
+    drawn, forced = (tmp_path / name / "model.keras" for name in ("whole", "forced"))
+    assert weights(drawn) != weights(forced)
 
 
 def wait_for(condition, seconds=240):
@@ -359,22 +355,53 @@ def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
 def weights(path):
     """All numbers of a saved model and its optimizer, bit for bit."""
     model = keras.models.load_model(path)
-    optimizer = model.optimizer.variables if model.optimizer else []
+    compiled = getattr(model, "optimizer", None)
+    optimizer = compiled.variables if compiled else []
     return [np.asarray(v).tobytes() for v in (*model.weights, *optimizer)]
 
 
 def test_a_mistake_does_not_spoil_the_folder(pairs, tmp_path):
     output = ["--output", tmp_path / "run", "--epochs", 1]
     assert call("train", "--pairs", tmp_path / "none", *output) == 2
+    assert call("train", "--pairs", pairs, *output, "--vocabulary-size", 10) == 2
+    assert call("train", "--pairs", pairs, *output, "--max-ratio", 0.5) == 2
     assert call("train", "--pairs", pairs, *output) == 0
+    assert (tmp_path / "run" / "state-1").exists()
 
 
-def test_a_half_written_state_is_passed_over(trained, pairs, tmp_path):
-    folder = tmp_path / "run"
-    shutil.copytree(trained, folder)
+class Killed(BaseException):
+    """Nothing catches it."""
+
+
+def stop_after_a_round(command):
+    """Runs a training until its first state is written."""
+    write = run.write_state
+
+    def stop(*state):
+        write(*state)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "write_state", stop)
+        with pytest.raises(Killed):
+            call(*command)
+
+
+def test_what_was_being_written_is_passed_over_and_the_corpus_may_change(
+    pairs, tmp_path
+):
+    folder, own = tmp_path / "run", tmp_path / "own.tsv"
+    shutil.copy(pairs, own)
+    command = ["train", "--pairs", own, "--output", folder, "--preset", "tiny"]
+    stop_after_a_round([*command, "--epochs", 2])
+    validation = (folder / "validation.json").read_text()
     (folder / ".writing-state").mkdir()
     (folder / ".writing-state" / "model.keras").write_bytes(b"half")
-    assert call("train", "--pairs", pairs, "--output", folder, "--epochs", 1) == 0
+    own.write_text("something else\tautre chose\n" * 9)
+    assert call(*command, "--epochs", 2) == 0
+    names = {path.name for path in folder.iterdir()}
+    assert names == RUN_FILES | {"state-2"}
+    assert (folder / "validation.json").read_text() == validation
 
 
 def test_minutes_are_a_budget(pairs, tmp_path):

@@ -24,9 +24,9 @@ def test_reads_plain_and_gz_and_strips_stray_spaces(tmp_path):
 
 def test_pairs_with_an_empty_side_are_left_out_and_counted(tmp_path, capsys):
     path = write(tmp_path / "a.tsv", "a\tb\textra\nc\t\n\nd\te\n")
-    pairs = files.read_tsv(path)
+    pairs = files.load_pairs(files.PairFiles((path,)), path)
     assert (pairs.sources, pairs.targets) == (["a", "d"], ["b", "e"])
-    assert "left out 1 pairs" in capsys.readouterr().out
+    assert "left out 1 pairs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,8 @@ def test_pairs_with_an_empty_side_are_left_out_and_counted(tmp_path, capsys):
 def test_bad_tables_are_refused_with_the_line(tmp_path, content, message):
     (tmp_path / "a.tsv").write_bytes(content)
     with pytest.raises(UsageError, match=message):
-        files.read_tsv(tmp_path / "a.tsv")
+        path = tmp_path / "a.tsv"
+        files.load_pairs(files.PairFiles((path,)), path)
 
 
 def test_files_of_other_lengths_are_refused_with_both_counts(tmp_path):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kattention.text import SubwordTokenizer
 from recipes.translation import filtering
-from recipes.translation.encoded import encode
+from recipes.translation.encoded import encode, open_encoded
 from recipes.translation.errors import UsageError
 from recipes.translation.files import Pairs
 from recipes.translation.pipeline import Batches
@@ -105,7 +105,7 @@ def test_a_folder_of_ids_is_written_once_and_whole(tokenizer, tmp_path):
         encode(tmp_path / "ids", broken(), tokenizer, tokenizer)
     assert not (tmp_path / "ids").exists()
     first = encode(tmp_path / "ids", PAIRS, tokenizer, tokenizer)
-    again = encode(tmp_path / "ids", None, tokenizer, tokenizer)
+    again = open_encoded(tmp_path / "ids")
     np.testing.assert_array_equal(first.source.flat, again.source.flat)
     assert {path.name for path in tmp_path.iterdir()} == {"ids"}
 

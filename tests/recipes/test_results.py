@@ -28,10 +28,13 @@ def test_a_table_has_the_mean_and_range_of_seeds_beside_what_was_published():
     both = {"models": 3, "seeds": [1, 2, 3], "command": "train + train + train"}
     rows = [record(1, 38.0), record(2, 40.0), record(1, 41.0, **both)]
     rows.append(record(1, 20.0, attention="none", command="train --attention none"))
+    told = "train --data multi30k-en-de --units 9 --seed 1"
+    rows.append(record(1, 10.0, command=told))
     page = results.render(rows)
     [one] = [line for line in page.splitlines() if "1; 2" in line]
     assert "**39.00** (38.00 to 40.00)" in one
     assert "**40.00** (39.00 to 41.00) | 39.00 (nmtpytorch" in one
+    assert "| 10.00 | 60.00 | 11.00 |" in page
     [three] = [line for line in page.splitlines() if "1, 2, 3" in line]
     assert "| 41.00 | 60.00 | 42.00 | 40.7 (LIUM" in three
     [without] = [line for line in page.splitlines() if "without attention" in line]

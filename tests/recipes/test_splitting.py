@@ -30,6 +30,9 @@ def test_two_pairs_are_enough_and_one_is_not():
     assert len(list(train)) == len(valid) == 1
     with pytest.raises(UsageError, match="at least 2 different"):
         hold_out(pairs(["a", "a"]))
+    with pytest.raises(UsageError, match="both sides, got none"):
+        hold_out([("a", ""), ("", "b")])
+    assert hold_out([("", "x"), ("a", "b"), ("c", "d")])[1].sources == ["a"]
 
 
 def test_a_limit_takes_a_sample_that_does_not_depend_on_the_order():
@@ -40,3 +43,4 @@ def test_a_limit_takes_a_sample_that_does_not_depend_on_the_order():
     assert max(int(source) for source, _ in sample) > 900
     assert sample == sorted(sample, key=lambda pair: int(pair[0]))
     assert len(list(limit(pairs(sources), 5000))) == 1000
+    assert len(set(limit(pairs(["a", "b", "c"] * 50), 2))) == 2
