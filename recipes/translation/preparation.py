@@ -16,7 +16,6 @@ from recipes.translation.files import Pairs
 
 # Pairs from which subwords are learnt, at most.
 LEARNT_FROM = 200_000
-VALIDATION = "validation.json"
 
 
 def prepare(folder, recorded, preset):
@@ -33,7 +32,7 @@ def prepare(folder, recorded, preset):
         if len(short):
             validation = validation.select(short)
             encode(folder / "validation", validation, *tokenizers)
-    (folder / VALIDATION).write_text(json.dumps(asdict(validation)))
+    (folder / run.VALIDATION).write_text(json.dumps(asdict(validation)))
     # An export of this run is tried on the example.
     written = run.read_options(folder)
     run.write_options(folder, {**written, "example": validation.sources[0]})
@@ -74,9 +73,9 @@ def own_files(pairs, source, target):
 def load_validation(folder):
     """The `Pairs` that a run is validated on."""
     try:
-        return Pairs(**json.loads((folder / VALIDATION).read_text()))
+        return Pairs(**json.loads((folder / run.VALIDATION).read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{folder / VALIDATION} cannot be read: {error}") from None
+        raise UsageError(f"{folder / run.VALIDATION} cannot be read: {error}") from None
 
 
 def load_tokenizers(folder, preset):

@@ -23,6 +23,9 @@ from pathlib import Path
 from recipes.translation.errors import UsageError
 
 RUN = "run.json"
+VALIDATION = "validation.json"
+OWN = {RUN, VALIDATION, "source.model", "target.model", "model.keras"}
+OWN |= {"training", "validation"}
 
 
 @dataclass
@@ -54,11 +57,12 @@ def prepare_folder(folder):
     That is what was being written when a process was killed, and all of a
     training that did not end a round.
     """
-    useless = _is_aside if _states(folder) else (lambda path: True)
+    useless = set() if _states(folder) else OWN
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in filter(useless, folder.iterdir()):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in folder.iterdir():
+            if _is_aside(path) or path.name in useless:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
 

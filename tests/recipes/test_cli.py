@@ -365,8 +365,10 @@ def test_a_mistake_does_not_spoil_the_folder(pairs, tmp_path):
     assert call("train", "--pairs", tmp_path / "none", *output) == 2
     assert call("train", "--pairs", pairs, *output, "--vocabulary-size", 10) == 2
     assert call("train", "--pairs", pairs, *output, "--max-ratio", 0.5) == 2
+    (tmp_path / "run" / "notes.txt").write_text("my own")
     assert call("train", "--pairs", pairs, *output) == 0
     assert (tmp_path / "run" / "state-1").exists()
+    assert (tmp_path / "run" / "notes.txt").exists()
 
 
 class Killed(BaseException):
