@@ -171,9 +171,14 @@ def _record(options):
     return recorded
 
 
+def _flat(recorded):
+    """The options with those of the preset among them, to name what differs."""
+    return {**recorded, **recorded["preset"], "preset": None}
+
+
 def _check_same(folder, recorded):
     """Refuses to go on with a run that was told otherwise."""
-    before = run.read_options(folder)
+    before, recorded = _flat(run.read_options(folder)), _flat(recorded)
     # The same corpus may have moved.
     changed = [
         name

@@ -269,7 +269,7 @@ def test_parallel_files_with_their_own_validation(tmp_path, capsys):
     assert "32 training and 60 validation pairs" in out
     assert run.read_options(tmp_path / "run")["preset"]["units"] == 32
     assert call(*command, "--epochs", 1, "--units", 16) == 2
-    assert "trained with other options (preset: " in capsys.readouterr().err
+    assert "trained with other options (units: 32, now 16): " in capsys.readouterr().err
 
 
 def test_given_alignments_are_learnt(tmp_path, capsys):
