@@ -113,6 +113,6 @@ def _draw(logits, uniform):
     padding = ops.arange(logits.shape[-1]) == PADDING
     logits = ops.where(padding, -1e9, ops.cast(logits, "float32"))
     sums = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
-    # The sum of all may stay just below 1.
-    passed = sums[:, :-1] < ops.expand_dims(uniform, -1)
+    # The sum of all may be just below 1, and the number may be 0.
+    passed = sums <= ops.expand_dims(uniform, -1) * sums[:, -1:]
     return ops.sum(ops.cast(passed, "int32"), axis=-1)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kattention.training import ScheduledSampling, TokenCrossentropy
+from kattention.training import ScheduledSampling, TokenCrossentropy, sampling
 from tests.conftest import make_seq2seq
 
 pytestmark = pytest.mark.skipif(
@@ -62,6 +62,13 @@ def test_tokens_are_drawn_by_their_probabilities():
     mixed = ScheduledSampling(Fixed(), 1.0).mix(target, target)
     shares = np.bincount(ops.convert_to_numpy(mixed)[:, 1], minlength=4) / 4000
     np.testing.assert_allclose(shares, [0, 0.1, 0.6, 0.3], atol=0.03)
+
+
+@pytest.mark.parametrize(("uniform", "token"), [(0.0, 1), (1 - 2.0**-23, 3)])
+def test_the_ends_of_a_draw_are_tokens_and_never_padding(uniform, token):
+    logits = np.array([[9.0, 1.0, 2.0, 3.0]] * 2, "float32")
+    drawn = sampling._draw(ops.array(logits), ops.array([uniform] * 2, "float32"))
+    np.testing.assert_array_equal(ops.convert_to_numpy(drawn), [token] * 2)
 
 
 def test_it_trains_the_model_and_survives_its_file(tmp_path):
