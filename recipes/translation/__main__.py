@@ -124,8 +124,11 @@ def _pairs_to_judge(options):
         return pairs, "the run's own validation pairs", None, None
     corpus, split = corpora.find(options.data or recorded["data"])
     split = split or "test"
+    corpus.check_split(split)
+    # Before anything is downloaded.
+    print(corpus.notice, file=sys.stderr)
     pairs = corpus.load(split, options.data_dir or recorded["data_dir"])
-    return pairs, f"{corpus.notice}\n{corpus.name}:{split}", corpus, split
+    return pairs, f"{corpus.name}:{split}", corpus, split
 
 
 def _load(options):
@@ -196,8 +199,14 @@ def _align(options):
     gold = None
     if options.gold:
         gold = pharaoh.read_links(options.gold, options.gold_first)
-    pairs, name, _, _ = _pairs_to_judge(options)
-    print(name, file=sys.stderr)
+    if options.pairs or options.source:
+        _check_corpus(options)
+        # A line for each pair, those that lack a side included.
+        own = preparation.own_files(options.pairs, options.source, options.target)
+        pairs = files.read_pairs(own)
+    else:
+        pairs, name, _, _ = _pairs_to_judge(options)
+        print(name, file=sys.stderr)
     reverse = options.reverse and kattention.Translator.load(options.reverse)
     align.report(align.align_pairs(_load(options), pairs, reverse), gold)
 

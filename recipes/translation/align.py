@@ -34,14 +34,20 @@ def align_pairs(translator, pairs, reverse=None):
 
 
 def _links(translator, sources, targets):
-    found = []
-    firsts = range(0, len(sources), BATCH)
+    found = [set() for _ in sources]
+    # Where a side lacks, nothing is linked.
+    filled = [
+        i for i, pair in enumerate(zip(sources, targets, strict=True)) if all(pair)
+    ]
+    firsts = range(0, len(filled), BATCH)
     for first in tqdm(firsts, "aligning", unit="batch", disable=None, leave=False):
-        part = slice(first, first + BATCH)
-        links = align(translator, sources[part], targets[part], pharaoh.words)
+        part = filled[first : first + BATCH]
+        chosen = ([side[i] for i in part] for side in (sources, targets))
+        links = align(translator, *chosen, pharaoh.words)
         if links is None:
             raise UsageError("a model without attention aligns nothing")
-        found += links
+        for i, own in zip(part, links, strict=True):
+            found[i] = own
     return found
 
 

@@ -110,13 +110,17 @@ class Corpus:
             "tatoeba": TATOEBA_LICENCE,
         }[self.family]
 
-    def load(self, split, data_dir=None):
-        """Returns the `Pairs` of a split, from `data_dir` or downloaded."""
+    def check_split(self, split):
+        """Refuses a split that there is not."""
         if split not in self.splits:
             raise UsageError(
                 f"{self.name} has no split {split!r}: choose from "
                 f"{', '.join(self.splits)}"
             )
+
+    def load(self, split, data_dir=None):
+        """Returns the `Pairs` of a split, from `data_dir` or downloaded."""
+        self.check_split(split)
         if self.family == "toy":
             return toy.load(self.target, split)
         if self.family == "multi30k":

@@ -136,17 +136,23 @@ def split_columns(lines, path, source=0, target=1):
         yield columns[source].strip(), columns[target].strip()
 
 
+def read_pairs(stream):
+    """Reads a stream of pairs into memory."""
+    pairs = list(stream)
+    return Pairs([source for source, _ in pairs], [[target] for _, target in pairs])
+
+
 def load_pairs(stream, name):
     """Reads a stream of pairs into memory, without those that lack a side."""
-    pairs = list(stream)
-    filled = [pair for pair in pairs if all(pair)]
+    pairs = read_pairs(stream)
+    filled = [i for i, pair in enumerate(pairs) if all(pair)]
     if not filled:
         raise UsageError(f"{name} holds no pair with both sides")
     if len(filled) < len(pairs):
         left_out = len(pairs) - len(filled)
         # Not among what a command prints for others to read.
         print(f"{name}: left out {left_out} pairs with an empty side", file=sys.stderr)
-    return Pairs([source for source, _ in filled], [[target] for _, target in filled])
+    return pairs.select(filled)
 
 
 def read_parallel(source_path, target_path):

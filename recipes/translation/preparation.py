@@ -29,7 +29,7 @@ def prepare(folder, recorded, preset):
         # Of a raw text, one endless line could take all memory.
         limits = preset.max_tokens, preset.max_ratio
         short = filtering.select(encoded, *limits).chosen
-        if len(short):
+        if 0 < len(short) < len(validation):
             validation = validation.select(short)
             encode(folder / "validation", validation, *tokenizers)
     (folder / run.VALIDATION).write_text(json.dumps(asdict(validation)))

@@ -122,8 +122,14 @@ def read_progress(folder):
     states = _states(folder)
     if not states:
         return Progress(), None
-    progress = json.loads((states[-1] / "progress.json").read_text())
-    return Progress(**progress), states[-1] / "model.keras"
+    path = states[-1] / "progress.json"
+    try:
+        progress = Progress(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"{path} cannot be read, or is of another version: {error}"
+        ) from None
+    return progress, states[-1] / "model.keras"
 
 
 def write_state(folder, model, progress):

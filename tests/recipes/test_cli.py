@@ -101,6 +101,11 @@ def test_align_prints_links_and_their_error_rate(trained, pairs, tmp_path, capsy
     ]
     for (_, target), own in zip(PAIRS, links, strict=True):
         assert sorted(j for _, j in own) == list(range(len(target.split())))
+    gappy = tmp_path / "gappy.tsv"
+    gappy.write_text("a cat\tun chat\n\tle chien\nthe dog 1\tle chien 1\n")
+    assert call("align", trained, "--pairs", gappy) == 0
+    [first, second, third] = capsys.readouterr().out.splitlines()
+    assert (bool(first), second, bool(third)) == (True, "", True)
     more = ["--reverse", trained, "--gold", gold, "--gold-first", 1]
     assert call(*command, *more) == 0
     logged = capsys.readouterr()
@@ -404,6 +409,14 @@ def test_what_was_being_written_is_passed_over_and_the_corpus_may_change(
     names = {path.name for path in folder.iterdir()}
     assert names == RUN_FILES | {"state-2"}
     assert (folder / "validation.json").read_text() == validation
+
+
+def test_a_state_that_cannot_be_read_is_named(trained, pairs, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    (folder / "state-1" / "progress.json").write_text('{"epoch": 1}')
+    assert call("train", "--pairs", pairs, "--output", folder, "--epochs", 1) == 2
+    assert "progress.json cannot be read" in capsys.readouterr().err
 
 
 def test_minutes_are_a_budget(pairs, tmp_path):
