@@ -6,11 +6,11 @@ from kattention.text.pieces import piece_spans
 from recipes.translation.toy.words import split_words
 
 
-def word_alignment(tokenizers, texts, matrix, words=split_words):
+def word_alignment(pieces, texts, matrix, words=split_words):
     """Sums an alignment of subwords to one of words; end tokens are left out.
 
     Args:
-        tokenizers: `(source tokenizer, target tokenizer)`.
+        pieces: `(source, target)`, the subwords of each without the end token.
         texts: `(source, target)`.
         matrix: Array `(target tokens, source tokens)`, end tokens included.
         words: What finds the words of a text: their `(start, end)`.
@@ -19,19 +19,16 @@ def word_alignment(tokenizers, texts, matrix, words=split_words):
         Array `(target words, source words)`: for each target word the mean
         over its subwords of what they read of all subwords of a source word.
     """
-    (source, target) = (
-        membership(tokenizer, text, words)
-        for tokenizer, text in zip(tokenizers, texts, strict=True)
+    source, target = (
+        membership(own, text, words) for own, text in zip(pieces, texts, strict=True)
     )
     weights = target @ matrix[: target.shape[1], : source.shape[1]] @ source.T
     # A word may share its only subword with the one before, which has it.
     return weights / np.maximum(target.sum(axis=1, keepdims=True), 1)
 
 
-def membership(tokenizer, text, words):
+def membership(pieces, text, words):
     """Array `(words, subwords)`, 1 where a subword belongs to a word."""
-    [ids] = tokenizer.encode([text]).to_list()
-    pieces = [piece.decode() for piece in tokenizer.pieces(ids).numpy()]
     spans = [
         (len(text[:start].encode()), len(text[:end].encode()))
         for start, end in words(text)
@@ -87,14 +84,14 @@ def align(translator, sources, targets, words=split_words):
         A list of sets of links `(source word, target word)`, or `None` if the
         model has no attention.
     """
-    tokenizers = translator.source_tokenizer, translator.target_tokenizer
     found = []
     for source, target, read in zip(
         sources, targets, translator.score(sources, targets), strict=True
     ):
         if read.alignment is None:
             return None
-        weights = word_alignment(tokenizers, (source, target), read.alignment, words)
+        pieces = read.source_tokens[:-1], read.target_tokens[:-1]
+        weights = word_alignment(pieces, (source, target), read.alignment, words)
         found.append(best_links(weights))
     return found
 

@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from recipes.translation import pharaoh
 from recipes.translation.alignment import membership
-from recipes.translation.errors import UsageError
 
 FILES = {
     "source.ids": np.int32,
@@ -116,39 +115,36 @@ def _write(folder, pairs, *tokenizers):
         files = {name: stack.enter_context(open(folder / name, "wb")) for name in FILES}
         while chunk := list(islice(stream, CHUNK)):
             sources, targets, *_ = zip(*chunk, strict=True)
+            rows = []
             for side, tokenizer, texts in zip(
                 ("source", "target"), tokenizers, (sources, targets), strict=True
             ):
                 ids = tokenizer.encode(texts)
+                rows.append(ids.to_list())
                 _append(files, f"{side}.ids", ids.flat_values.numpy())
                 _append(files, f"{side}.lengths", ids.row_lengths().numpy())
-            links = [_link_tokens(tokenizers, *pair) for pair in chunk]
+            links = [
+                _link_tokens(tokenizers, ids, *pair)
+                for *ids, pair in zip(*rows, chunk, strict=True)
+            ]
             _append(files, "links.ids", [link for own in links for link in own])
             _append(files, "links.lengths", [len(own) for own in links])
             _append(files, "hashes", [_hash(*pair[:2]) for pair in chunk])
 
 
-def _link_tokens(tokenizers, source, target, line=""):
+def _link_tokens(tokenizers, ids, source, target, links=frozenset()):
     """All tokens of a source word with all of a target word linked to it."""
-    if not line:
+    if not links:
         return []
-    members = [
-        membership(tokenizer, text, pharaoh.words)
-        for tokenizer, text in zip(tokenizers, (source, target), strict=True)
-    ]
-    links, _ = pharaoh.parse_links(line)
-    words = [len(member) for member in members]
-    for i, j in links:
-        if i >= words[0] or j >= words[1]:
-            raise UsageError(
-                f"the link {i}-{j} leaves the {words[0]} and {words[1]} words of "
-                f"{source!r} and {target!r}"
-            )
+    source_words, target_words = (
+        membership([tokenizer.vocabulary[id] for id in own], text, pharaoh.words)
+        for tokenizer, own, text in zip(tokenizers, ids, (source, target), strict=True)
+    )
     linked = {
         (int(t), int(s))
         for i, j in links
-        for t in np.flatnonzero(members[1][j])
-        for s in np.flatnonzero(members[0][i])
+        for t in np.flatnonzero(target_words[j])
+        for s in np.flatnonzero(source_words[i])
     }
     return [s + LINK_BASE * t for t, s in sorted(linked)]
 

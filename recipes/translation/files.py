@@ -64,25 +64,6 @@ class Selected:
         return (pair for pair in self.pairs if self.keep(*pair[:2]))
 
 
-@dataclass(frozen=True)
-class Linked:
-    """A stream of pairs with the line of links that a file has for each."""
-
-    pairs: Iterable
-    path: Path
-
-    def __iter__(self):
-        lines = zip_longest(self.pairs, iterate_lines(self.path))
-        for number, (pair, links) in enumerate(lines, 1):
-            if pair is None or links is None:
-                short, long = ("pair", "line") if pair is None else ("line", "pair")
-                raise UsageError(
-                    f"{self.path} must hold a line of links for each pair: there "
-                    f"is no {short} for {long} {number}"
-                )
-            yield *pair, links
-
-
 def iterate_lines(path):
     """Gives the lines of a UTF-8 file, plain or `.gz`, one by one."""
     path = Path(path)

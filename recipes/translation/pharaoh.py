@@ -6,6 +6,10 @@ may be there, and `i-j` one that must.
 """
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
 
 from recipes.translation.errors import UsageError
 from recipes.translation.files import iterate_lines
@@ -17,6 +21,40 @@ _LINK = re.compile(r"(\d+)([-p])(\d+)")
 def words(text):
     """The words between spaces as `(start, end)` offsets of characters."""
     return [match.span() for match in re.finditer(r"[^ ]+", text)]
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A stream of pairs with the links, a set, that a file has for each."""
+
+    pairs: Iterable
+    path: Path
+
+    def __iter__(self):
+        lines = zip_longest(self.pairs, iterate_lines(self.path))
+        for number, (pair, line) in enumerate(lines, 1):
+            if pair is None or line is None:
+                short, long = ("pair", "line") if pair is None else ("line", "pair")
+                raise UsageError(
+                    f"{self.path} must hold a line of links for each pair: there "
+                    f"is no {short} for {long} {number}"
+                )
+            try:
+                links, _ = parse_links(line)
+                _check_inside(links, *pair)
+            except UsageError as error:
+                raise UsageError(f"{self.path}, line {number}: {error}") from None
+            yield *pair, links
+
+
+def _check_inside(links, source, target):
+    counts = len(words(source)), len(words(target))
+    for i, j in sorted(links):
+        if i >= counts[0] or j >= counts[1]:
+            raise UsageError(
+                f"the link {i}-{j} leaves the {counts[0]} and {counts[1]} words of "
+                f"{source!r} and {target!r}"
+            )
 
 
 def write_links(links):

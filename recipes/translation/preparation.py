@@ -9,7 +9,7 @@ import warnings
 from dataclasses import asdict
 
 from kattention.text import SubwordTokenizer
-from recipes.translation import corpora, files, filtering, run, splitting
+from recipes.translation import corpora, files, filtering, pharaoh, run, splitting
 from recipes.translation.encoded import encode
 from recipes.translation.errors import UsageError
 from recipes.translation.files import Pairs
@@ -53,7 +53,7 @@ def _load_pairs(recorded):
     else:
         training = own_files(recorded["pairs"], recorded["source"], recorded["target"])
         if recorded["alignments"]:
-            training = files.Linked(training, recorded["alignments"])
+            training = pharaoh.Linked(training, recorded["alignments"])
         if recorded["valid_source"]:
             validation = files.read_parallel(
                 recorded["valid_source"], recorded["valid_target"]

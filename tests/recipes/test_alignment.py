@@ -9,17 +9,23 @@ from recipes.translation.toy.words import split_words
 LINES = ["The dog's house.", "La maison du chien, l'été."] * 10
 
 
+def split(tokenizer, text):
+    """The pieces of a text."""
+    return [tokenizer.vocabulary[id] for id in tokenizer.encode([text]).to_list()[0]]
+
+
 def test_subwords_are_summed_to_words():
     tokenizer = SubwordTokenizer.train(["xyz"], 300)  # every character is a token
     source, target = "ab c", "d ef"
     # Tokens: " a" is two (space, a), then b, space, c, end; likewise the target.
-    assert len(tokenizer.encode([source]).to_list()[0]) == 5
+    pieces = [split(tokenizer, text) for text in (source, target)]
+    assert [len(own) for own in pieces] == [5, 5]
     matrix = np.zeros((6, 6))
     matrix[:, 0] = 1  # the space before "ab" belongs to no word's letters
     matrix[1] = [0, 0.5, 0.25, 0, 0.25, 0]  # d
     matrix[3] = [0, 0, 0, 0, 1, 0]  # e
     matrix[4] = [0, 0, 0, 0, 0.5, 0.5]  # f
-    words = alignment.word_alignment((tokenizer, tokenizer), (source, target), matrix)
+    words = alignment.word_alignment(pieces, (source, target), matrix)
     np.testing.assert_allclose(words, [[0.75, 0.25], [0, 0.75]])
     assert alignment.best_links(words) == {(0, 0), (1, 1)}
 
@@ -27,7 +33,7 @@ def test_subwords_are_summed_to_words():
 def test_every_subword_of_a_word_is_found_in_any_script():
     tokenizer = SubwordTokenizer.train(LINES, 300)
     for text in [*LINES[:2], "L'été à 日本 coûte 5 €."]:
-        member = alignment.membership(tokenizer, text, split_words)
+        member = alignment.membership(split(tokenizer, text), text, split_words)
         assert (member.sum(axis=0) <= 1).all()
         assert (member.sum(axis=1) >= 1).all()
 
@@ -66,6 +72,20 @@ def test_bad_links_are_refused_with_the_line(tmp_path, entry):
     (tmp_path / "gold").write_text(f"1-1\n1-1 {entry}\n")
     with pytest.raises(UsageError, match="line 2: expected links"):
         pharaoh.read_links(tmp_path / "gold", first=1)
+
+
+def test_each_pair_has_its_line_of_links(tmp_path):
+    (tmp_path / "links").write_text("0-0 1-0\n\n")
+    linked = pharaoh.Linked([("ab c", "d"), ("a", "b")], tmp_path / "links")
+    assert list(linked) == [("ab c", "d", {(0, 0), (1, 0)}), ("a", "b", set())]
+    (tmp_path / "links").write_text("0-0\n0-1\n")
+    with pytest.raises(
+        UsageError, match="line 2: the link 0-1 leaves the 1 and 1 words of 'a' and 'b'"
+    ):
+        list(linked)
+    (tmp_path / "links").write_text("0-0\n0-0\n\n")
+    with pytest.raises(UsageError, match="no pair for line 3"):
+        list(linked)
 
 
 def test_two_directions_grow_from_what_they_share():

@@ -92,9 +92,9 @@ def wait_for(condition, seconds=240):
 def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
     tmp_path, capsys
 ):
-    command = ["train", "--data", "toy-en-fr", "--limit", "3000", "--epochs", "4"]
+    command = ["train", "--data", "toy-en-fr", "--limit", "3000", "--epochs", "3"]
     command += ["--word-dropout", "0.1", "--memory-dropout", "0.2", "--ema", "0.9"]
-    command += ["--attention-dropout", "0.1"]
+    command += ["--attention-dropout", "0.1", "--compiled"]
     program = [sys.executable, "-m", "recipes.translation", *command]
     folder = tmp_path / "killed"
     with subprocess.Popen(
@@ -106,14 +106,14 @@ def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
         process.send_signal(signal.SIGKILL)
     progress, _ = run.read_progress(folder)
     assert not progress.finished
-    assert progress.rounds < 4
+    assert progress.rounds < 3
     assert call(*command, "--output", folder) == 0
     assert f"after round {progress.rounds}" in capsys.readouterr().out
     assert call(*command, "--output", tmp_path / "whole") == 0
     killed, killed_state = run.read_progress(folder)
     whole, whole_state = run.read_progress(tmp_path / "whole")
     assert killed.finished
-    assert killed.rounds == whole.rounds == 4
+    assert killed.rounds == whole.rounds == 3
     assert killed.steps == whole.steps
     assert killed.best_bleu == whole.best_bleu
     for state in (killed_state, whole_state):
@@ -121,7 +121,7 @@ def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
     assert weights(killed_state) == weights(whole_state)
     best = [folder / "model.keras", tmp_path / "whole" / "model.keras"]
     assert weights(best[0]) == weights(best[1])
-    assert {path.name for path in folder.iterdir()} == RUN_FILES | {"state-4"}
+    assert {path.name for path in folder.iterdir()} == RUN_FILES | {"state-3"}
 
 
 def weights(path):
