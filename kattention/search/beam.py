@@ -12,7 +12,8 @@ from kattention.search.result import (
     IMPOSSIBLE,
     Result,
     Stepper,
-    each_row,
+    check_rows,
+    count_each_row,
     history,
     loose,
     open_state,
@@ -102,8 +103,9 @@ def beam(
         A `Result`.
 
     Raises:
-        ValueError: `state` holds no tensor, a number is out of its range, or
-            coverage is asked for without a mask or an alignment.
+        ValueError: `state` holds no tensor, a number is out of its range,
+            there are not as many rows as in `state`, or coverage is asked for
+            without a mask or an alignment.
 
     Example:
 
@@ -122,10 +124,14 @@ def beam(
     _check_penalties(length_penalty, coverage_penalty, source_mask, diversity)
     state, rows = open_state(state)
 
+    if coverage_penalty:
+        source_mask = tf.cast(source_mask, tf.bool)
+        check_rows("source_mask", source_mask, rows)
+
     def spread(x):
         return tf.repeat(x, beam_width, axis=0)
 
-    limit = each_row("max_length", max_length, rows, least=1)
+    limit = count_each_row("max_length", max_length, rows)
     ranking = Ranking(end, limit, length_penalty, groups, diversity)
     rules = _rules(
         end, forbid, min_length, no_repeat_ngram, prefix, after_prefix, rows, spread
@@ -215,17 +221,20 @@ def _rules(
     if isinstance(min_length, int) and min_length == 1:
         min_length = None  # every sequence has one token
     else:
-        min_length = spread(each_row("min_length", min_length, rows, least=1))
+        min_length = spread(count_each_row("min_length", min_length, rows))
     if prefix is not None:
         prefix = tf.cast(prefix, tf.int32)
         if prefix.shape.rank != 2:
             raise ValueError(f"prefix must be (B, P), got shape {prefix.shape}")
+        check_rows("prefix", prefix, rows)
         # A prefix of no columns has no first token to look at.
         prefix = spread(tf.pad(prefix, [[0, 0], [0, 1]]))
     if after_prefix is not None:
         if prefix is None:
             raise ValueError("after_prefix needs prefix, got None")
-        after_prefix = spread(tf.cast(after_prefix, tf.bool))
+        after_prefix = tf.cast(after_prefix, tf.bool)
+        check_rows("after_prefix", after_prefix, rows)
+        after_prefix = spread(after_prefix)
     forbid = tuple(forbid)
     return Rules(end, forbid, min_length, no_repeat_ngram, prefix, after_prefix)
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kattention.search.result import open_state
+from kattention.search.result import check_rows, open_state
 from kattention.search.walk import walk
 
 
@@ -23,7 +23,8 @@ def force(step, state, tokens, start=2):
         leaves an empty slot.
 
     Raises:
-        ValueError: `state` holds no tensor, or `tokens` is not `(B, T)`.
+        ValueError: `state` holds no tensor, or `tokens` is not `(B, T)`, with
+            the `B` of `state`.
 
     Example:
 
@@ -38,6 +39,7 @@ def force(step, state, tokens, start=2):
     tokens = tf.cast(tokens, tf.int32)
     if tokens.shape.rank != 2:
         raise ValueError(f"tokens must be integers (B, T), got shape {tokens.shape}")
+    check_rows("tokens", tokens, rows)
     lengths = tf.reduce_sum(tf.cast(tokens != 0, tf.int32), axis=1)
     # The loop makes one step even where there is nothing to follow.
     tokens = tf.pad(tokens, [[0, 0], [0, 1]])

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from kattention.search.candidates import Rules, candidates
-from kattention.search.result import each_row, open_state
+from kattention.search.result import count_each_row, open_state
 from kattention.search.walk import walk
 
 
@@ -42,7 +42,7 @@ def greedy(step, state, start=2, end=3, max_length=80, length_penalty=1.0, forbi
     Neural Networks" (2014), section 3.2, with a beam of one.
     """
     state, rows = open_state(state)
-    limit = each_row("max_length", max_length, rows, least=1)
+    limit = count_each_row("max_length", max_length, rows)
     rules = Rules(end, tuple(forbid))
 
     def choose(time, logits):

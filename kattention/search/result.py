@@ -73,17 +73,34 @@ def history(dtype, *shape):
     return tf.TensorArray(dtype, 0, dynamic_size=True, element_shape=shape)
 
 
-def each_row(name, value, rows, least):
-    """An integer, or one a row, as int32 `(B,)`."""
-    value = tf.convert_to_tensor(value)
-    if not value.dtype.is_integer or value.shape.rank not in (0, 1):
+def check_rows(name, value, rows):
+    """Refuses a tensor whose rows are not the batch's, where both are known."""
+    given, expected = value.shape[0], tf.get_static_value(rows)
+    if None not in (given, expected) and given != expected:
         raise ValueError(
-            f"{name} must be an integer or integers (B,), got {value.dtype.name} of "
-            f"shape {value.shape}"
+            f"{name} must have {expected} rows, as state has, got shape {value.shape}"
         )
-    known = tf.get_static_value(value)
-    if known is not None and (known < least).any():
-        raise ValueError(f"{name} must be at least {least}, got {known.tolist()}")
-    # In a graph one row cannot be refused: it gets the least.
-    value = tf.maximum(tf.cast(value, tf.int32), least)
+
+
+def each_row(name, value, rows, dtype=tf.float32):
+    """A number, or one a row, as `(B,)`."""
+    value = tf.cast(value, dtype)
+    if value.shape.rank not in (0, 1):
+        raise ValueError(
+            f"{name} must be a number or numbers (B,), got shape {value.shape}"
+        )
+    if value.shape.rank == 1:
+        check_rows(name, value, rows)
     return tf.broadcast_to(value, [rows])
+
+
+def count_each_row(name, value, rows):
+    """An integer of at least 1, or one a row, as int32 `(B,)`."""
+    value = tf.convert_to_tensor(value)
+    if not value.dtype.is_integer:
+        raise ValueError(f"{name} must be integers, got {value.dtype.name}")
+    known = tf.get_static_value(value)
+    if known is not None and (known < 1).any():
+        raise ValueError(f"{name} must be at least 1, got {known.tolist()}")
+    # In a graph one row cannot be refused: it gets the least.
+    return tf.maximum(each_row(name, value, rows, tf.int32), 1)

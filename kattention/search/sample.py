@@ -2,7 +2,13 @@
 
 import tensorflow as tf
 
-from kattention.search.result import IMPOSSIBLE, Result, each_row, open_state
+from kattention.search.result import (
+    IMPOSSIBLE,
+    Result,
+    count_each_row,
+    each_row,
+    open_state,
+)
 from kattention.search.walk import walk
 
 
@@ -55,7 +61,8 @@ def sample(
         change them.
 
     Raises:
-        ValueError: `state` holds no tensor, or a number is out of its range.
+        ValueError: `state` holds no tensor, a number is out of its range, or
+            there are not as many of them as rows in `state`.
 
     Example:
 
@@ -76,13 +83,13 @@ def sample(
     def spread(x):
         return tf.repeat(x, num_samples, axis=0)
 
-    limit = each_row("max_length", max_length, rows, least=1)
+    limit = count_each_row("max_length", max_length, rows)
     steps = tf.reduce_max(tf.concat([limit, [1]], axis=0))
     uniform = _uniform(seed, rows, num_samples, steps)
     truncates = top_k or not (isinstance(top_p, (int, float)) and top_p == 1)
     temperature, top_p = (
-        spread(tf.broadcast_to(tf.cast(x, tf.float32), [rows]))[:, None]
-        for x in (temperature, top_p)
+        spread(each_row(name, value, rows))[:, None]
+        for name, value in (("temperature", temperature), ("top_p", top_p))
     )
     # A server cannot refuse one row of a batch: what is no temperature is cold.
     temperature = tf.minimum(tf.where(temperature > 1e-6, temperature, 1e-6), 1e6)
@@ -127,7 +134,9 @@ def _check(num_samples, temperature, top_k, top_p):
 def _uniform(seed, rows, num_samples, steps):
     """Draws all the numbers in [0, 1) that a search needs: `(B * K, steps)`."""
     seed = tf.cast(seed, tf.int64)
-    if seed.shape.rank == 0:
+    alone = seed.shape.rank == 0
+    seed = each_row("seed", seed, rows, tf.int64)
+    if alone:
         seed += tf.range(tf.cast(rows, tf.int64)) * 2**32
     sample = tf.tile(tf.range(num_samples, dtype=tf.int64), [rows])
     pairs = tf.stack([tf.repeat(seed, num_samples), sample], axis=1)

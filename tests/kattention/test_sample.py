@@ -194,6 +194,8 @@ def test_following_a_sequence_gives_its_log_probability():
         ({"top_k": -1}, "top_k must be at least 0, got -1"),
         ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
         ({"max_length": 0}, "max_length must be at least 1, got 0"),
+        ({"temperature": [1.0, 2.0]}, "temperature must have 1 rows, as state has"),
+        ({"seed": [1, 2]}, "seed must have 1 rows, as state has"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(options, message):
@@ -204,3 +206,5 @@ def test_what_cannot_be_drawn_is_refused(options, message):
 def test_tokens_to_follow_are_a_matrix():
     with pytest.raises(ValueError, match=r"integers \(B, T\), got shape \(2,\)"):
         force(table_step(TABLE), tf.zeros([1, 1]), [4, 3])
+    with pytest.raises(ValueError, match=r"tokens must have 2 rows, .* \(1, 2\)"):
+        force(table_step(TABLE), tf.zeros([2, 1]), [[4, 3]])

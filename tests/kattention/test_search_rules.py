@@ -201,19 +201,30 @@ def test_groups_keep_apart():
         ({"no_repeat_ngram": -1}, "no_repeat_ngram must be at least 0, got -1"),
         ({"prefix": [4, 5]}, r"prefix must be \(B, P\), got shape \(2,\)"),
         ({"after_prefix": [[True] * 4]}, "after_prefix needs prefix, got None"),
-        ({"groups": 3}, "groups must divide the beam_width 5, got 3"),
+        ({"groups": 3}, "groups must divide the beam_width 1, got 3"),
         ({"coverage_penalty": 0.2}, "coverage_penalty needs source_mask, got None"),
         ({"diversity": -1}, "diversity must be at least 0, got -1"),
         ({"length_penalty": float("nan")}, "length_penalty must be a number, got nan"),
         ({"max_length": np.int64(0)}, "max_length must be at least 1, got 0"),
         ({"max_length": [0, 3]}, r"max_length must be at least 1, got \[0, 3\]"),
-        ({"max_length": 2.5}, "max_length must be an integer or integers"),
+        ({"max_length": 2.5}, "max_length must be integers, got float32"),
         ({"coverage_penalty": -1}, "coverage_penalty must be at least 0, got -1"),
+        ({"max_length": [5]}, r"max_length must have 2 rows, as state has, got shape"),
+        ({"max_length": [[5], [5]]}, r"numbers \(B,\), got shape \(2, 1\)"),
+        ({"prefix": [[1]]}, r"prefix must have 2 rows, .* got shape \(1, 1\)"),
+        (
+            {"prefix": [[1], [1]], "after_prefix": [[True] * 4]},
+            "after_prefix must have 2 rows",
+        ),
+        (
+            {"coverage_penalty": 0.2, "source_mask": [[True] * 4]},
+            "source_mask must have 2 rows",
+        ),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        beam(table_step(np.zeros((4, 4))), tf.zeros([1, 1]), **options)
+        beam(table_step(np.zeros((4, 4))), tf.zeros([2, 1]), beam_width=1, **options)
 
 
 def test_coverage_without_an_alignment_is_refused():
