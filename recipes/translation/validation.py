@@ -64,7 +64,10 @@ class Validation(keras.callbacks.Callback):
         run.write_state(self.folder, self.model, progress)
 
     def _bleu(self):
-        hypotheses = translate_all(self.translator, self.pairs.sources, beam_width=1)
+        # Without a penalty a beam of one is greedy search: it ends at an end token.
+        hypotheses = translate_all(
+            self.translator, self.pairs.sources, beam_width=1, length_penalty=0.0
+        )
         return sacrebleu.corpus_bleu(hypotheses, [self.pairs.targets]).score
 
 
