@@ -133,7 +133,9 @@ class Seq2Seq(keras.Model):
         memory, *initial = self.encoder(vectors, mask=mask, training=training)
         state = self.decoder.cell.get_initial_state(ops.shape(source_ids)[0])
         # For `attend="after"` the encoder may leave the attention vector out.
-        state[: len(initial)] = initial
+        for place, given in enumerate(initial):
+            # Its parts may compute in other precisions; a loop's state may not.
+            state[place] = ops.cast(given, state[place].dtype)
         return self.decoder.cell.prepare(memory, mask), state
 
     def step(self, tokens, state, memory, training=None):

@@ -189,8 +189,9 @@ class Translator:
         temperature=1.0,
         top_k=0,
         top_p=1.0,
+        max_length=None,
+        max_ratio=2.0,
         batch_size=64,
-        **limits,
     ):
         """Draws translations of strings.
 
@@ -203,8 +204,9 @@ class Translator:
                 and `top_p`.
             top_k: The same.
             top_p: The same.
+            max_length: As in `nbest`, and so is `max_ratio`.
+            max_ratio: The same.
             batch_size: Strings translated at a time; it changes no result.
-            **limits: `max_length` and `max_ratio`, as in `nbest`.
 
         Returns:
             A list of one list a string: `num_samples` `Translation`s in the
@@ -215,7 +217,7 @@ class Translator:
         seeds = [
             (int(seed) + i * 2**32 + 2**63) % 2**64 - 2**63 for i in range(len(texts))
         ]
-        options = serving.BeamOptions(**limits)
+        options = serving.BeamOptions(max_length=max_length, max_ratio=max_ratio)
         draw = {
             "num_samples": num_samples,
             "temperature": float(temperature),

@@ -31,22 +31,38 @@ def rng():
 
 
 def make_seq2seq(
-    attend="before", shared=True, mechanism=None, dropout=0.0, vocabulary=VOCABULARY
+    attend="before",
+    shared=True,
+    mechanism=None,
+    dropout=0.0,
+    vocabulary=VOCABULARY,
+    dtypes=None,
 ):
-    """An untrained `Seq2Seq`."""
-    layers = keras.layers
+    """An untrained `Seq2Seq`; `dtypes` has the policies of some of its parts."""
+    layers, dtypes = keras.layers, dtypes or {}
     embedding = layers.ReversibleEmbedding(vocabulary, DEPTH)
     vectors = keras.Input((None, DEPTH))
     states, _, backward = layers.Bidirectional(
-        layers.GRU(UNITS // 2, return_sequences=True, return_state=True)
+        layers.GRU(
+            UNITS // 2,
+            return_sequences=True,
+            return_state=True,
+            dtype=dtypes.get("encoder"),
+        ),
+        dtype=dtypes.get("encoder"),
     )(vectors)
-    start = layers.Dense(UNITS, activation="tanh")(backward)
+    start = layers.Dense(UNITS, activation="tanh", dtype=dtypes.get("encoder"))(
+        backward
+    )
     cells = [
-        layers.GRUCell(UNITS, dropout=dropout)
+        layers.GRUCell(UNITS, dropout=dropout, dtype=dtypes.get("cells"))
         for _ in range(2 if attend == "between" else 1)
     ]
     cell = kattention.AttentionDecoder(
-        cells, mechanism or kattention.BahdanauAttention(7), attend=attend
+        cells,
+        mechanism or kattention.BahdanauAttention(7),
+        attend=attend,
+        dtype=dtypes.get("decoder"),
     )
     outputs, targets = keras.Input((None, 2 * UNITS)), keras.Input((None, DEPTH))
     joined = layers.Concatenate()([outputs, targets])

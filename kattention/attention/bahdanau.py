@@ -156,16 +156,17 @@ class BahdanauAttention(keras.layers.Layer):
             query.shape, value.shape, None if key is None else key.shape
         )
         if value_mask is not None:
-            shapes.check_mask("value_mask", value_mask, value.shape[:-1])
+            shapes.check_shape("value_mask", value_mask, value.shape[:-1])
         memory = self.prepare(value, key, value_mask)
         score = additive_score
-        if len(query.shape) == 3 and query.shape[1] != 1:
+        several = len(query.shape) == 3 and query.shape[1] not in (0, 1)
+        if several and value.shape[1] != 0:
             # All pairs of a long query and a long memory would not fit.
             compiled = bool(training) and lean.can_compile()
             score = partial(lean.additive_score, compiled=compiled)
         context, weights = self._read(query, memory, training, score)
         if query_mask is not None:
-            shapes.check_mask("query_mask", query_mask, query.shape[:-1])
+            shapes.check_shape("query_mask", query_mask, query.shape[:-1])
             valid = ops.expand_dims(ops.cast(query_mask, "bool"), -1)
             context = ops.where(valid, context, ops.zeros_like(context))
             weights = ops.where(valid, weights, ops.zeros_like(weights))
@@ -195,13 +196,13 @@ class BahdanauAttention(keras.layers.Layer):
         shapes.check_depth(scored, key.shape, self.key_kernel.shape[0])
         memory = {}
         if mask is not None:
-            shapes.check_mask("mask", mask, value.shape[:-1])
+            shapes.check_shape("mask", mask, value.shape[:-1])
             memory["mask"] = ops.cast(mask, "bool")
             # Padding may hold anything, and 0 * nan is nan.
             valid = ops.expand_dims(memory["mask"], -1)
             key = ops.where(valid, key, ops.zeros_like(key))
             value = ops.where(valid, value, ops.zeros_like(value))
-        memory["key"] = ops.matmul(key, self._weight(self.key_kernel))
+        memory["key"] = ops.matmul(key, self._cast(self.key_kernel))
         memory["value"] = value
         return memory
 
@@ -225,6 +226,8 @@ class BahdanauAttention(keras.layers.Layer):
         query = self._convert("query", query)
         shapes.check_rank("query", query.shape, (2, 3))
         shapes.check_depth("query", query.shape, self.query_kernel.shape[0])
+        value = self._cast(memory["value"])
+        shapes.check_same_batch("memory", value.shape, "query", query.shape)
         weights = self._weights(query, memory, score)
         kept = weights
         if training and self.dropout:
@@ -233,8 +236,8 @@ class BahdanauAttention(keras.layers.Layer):
                 self.draw_noise(ops.shape(weights)) if noise is None else noise
             )
         if len(query.shape) == 3:
-            return ops.matmul(kept, memory["value"]), weights
-        context = ops.matmul(ops.expand_dims(kept, 1), memory["value"])
+            return ops.matmul(kept, value), weights
+        context = ops.matmul(ops.expand_dims(kept, 1), value)
         return ops.squeeze(context, 1), weights
 
     def draw_noise(self, shape):
@@ -247,10 +250,10 @@ class BahdanauAttention(keras.layers.Layer):
         return keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
 
     def _weights(self, query, memory, score):
-        projected = ops.matmul(query, self._weight(self.query_kernel))
+        projected = ops.matmul(query, self._cast(self.query_kernel))
         if self.use_bias:
-            projected = projected + self._weight(self.bias)
-        score = score(projected, memory["key"], self.scoring_vector())
+            projected = projected + self._cast(self.bias)
+        score = score(projected, self._cast(memory["key"]), self.scoring_vector())
         score = ops.cast(score, keras.backend.result_type(score.dtype, "float32"))
         mask = memory.get("mask")
         if mask is None:
@@ -276,9 +279,10 @@ class BahdanauAttention(keras.layers.Layer):
             vector = gain * vector * ops.rsqrt(ops.maximum(squared, 1e-12))
         return ops.cast(vector, self.compute_dtype)
 
-    def _weight(self, variable):
-        # Keras casts variables by itself inside `__call__` only.
-        return ops.cast(variable, self.compute_dtype)
+    def _cast(self, tensor):
+        # Keras casts by itself inside `__call__` only, and there what the layer
+        # around this one prepared to that one's precision.
+        return ops.cast(tensor, self.compute_dtype)
 
     def _convert(self, name, tensor):
         tensor = ops.convert_to_tensor(tensor)
@@ -310,7 +314,7 @@ class BahdanauAttention(keras.layers.Layer):
             ("value_mask", value_mask, value),
         ):
             if mask is not None:
-                shapes.check_mask(name, mask, target.shape[:-1])
+                shapes.check_shape(name, mask, target.shape[:-1])
         context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return context

@@ -29,6 +29,11 @@ class FixedContext(keras.layers.Layer):
         """Returns the memory: `{"value": final state, (B, 1, D)}`."""
         shapes.check_rank("value", value.shape, (3,))
         value = ops.cast(value, self.compute_dtype)
+        if mask is not None:
+            shapes.check_shape("mask", mask, value.shape[:-1])
+            # Padding may hold anything, and 0 * nan is nan.
+            kept = ops.expand_dims(ops.cast(mask, "bool"), -1)
+            value = ops.where(kept, value, ops.zeros_like(value))
         half = value.shape[-1] // 2
         forward, backward = value[:, -1:, :half], value[:, :1, half:]
         if mask is not None:

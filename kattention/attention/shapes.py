@@ -17,11 +17,11 @@ def check_depth(name, shape, depth):
         )
 
 
-def check_mask(name, mask, expected):
-    """`expected` is the masked tensor's shape without its depth."""
-    if not _agree(mask.shape, expected):
+def check_shape(name, tensor, expected):
+    """Refuses another shape than `expected`, as far as both are known."""
+    if not _agree(tensor.shape, expected):
         raise ValueError(
-            f"{name} must have shape {tuple(expected)}, got {tuple(mask.shape)}"
+            f"{name} must have shape {tuple(expected)}, got {tuple(tensor.shape)}"
         )
 
 

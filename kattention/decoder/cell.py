@@ -51,8 +51,8 @@ class AttentionDecoder(keras.layers.Layer):
         or `None` if the mechanism does not align.
 
     Raises:
-        ValueError: The order is unknown, cells do not fit it, or the number
-            of states is wrong.
+        ValueError: The order is unknown, cells do not fit it, or inputs,
+            states and memory do not fit each other.
 
     Example:
 
@@ -157,11 +157,12 @@ class AttentionDecoder(keras.layers.Layer):
         return [*flat, self._vector_size] if self.attend == "after" else flat
 
     def get_initial_state(self, batch_size):
-        """Returns the flat list of states, all zeros."""
-        return [
-            ops.zeros((batch_size, size), dtype=self.compute_dtype)
-            for size in self.state_sizes
-        ]
+        """Returns the flat list of states, as the cells begin: zeros mostly."""
+        cells = self.cells[:1] if self.attend == "between" else self.cells
+        states = [state for cell in cells for state in _initial(cell, batch_size)]
+        if self.attend == "after":
+            states.append(ops.zeros((batch_size, self._vector_size)))
+        return [ops.cast(state, self.compute_dtype) for state in states]
 
     def prepare(self, memory, mask=None):
         """Prepares the encoder's states `(B, S, D)` and mask `(B, S)` once."""
@@ -173,11 +174,14 @@ class AttentionDecoder(keras.layers.Layer):
 
     def call(self, inputs, states, memory, training=None):
         shapes.check_rank("inputs", inputs.shape, (2,))
+        shapes.check_depth("inputs", inputs.shape, self._inputs_size)
         depths = [state.shape[-1] for state in states]
         if depths != self.state_sizes:
             raise ValueError(
                 f"states must be tensors of depths {self.state_sizes}, got {depths}"
             )
+        for state in states:
+            shapes.check_same_batch("states", state.shape, "inputs", inputs.shape)
 
         def look(query):
             return self._look(query, memory, training)
@@ -196,7 +200,10 @@ class AttentionDecoder(keras.layers.Layer):
             "between": self._advance_between,
             "after": self._advance_after,
         }
-        return order[self.attend](inputs, states, look)
+        output, states, alignment = order[self.attend](inputs, states, look)
+        # The cells and the attention may compute in other precisions.
+        states = [ops.cast(state, self.compute_dtype) for state in states]
+        return ops.cast(output, self.compute_dtype), states, alignment
 
     def _advance_before(self, inputs, states, look):
         query = states[len(states) - len(self._state_sizes[-1])]
@@ -305,20 +312,24 @@ class AttentionDecoder(keras.layers.Layer):
 def _as_list_of_cells(cell):
     if isinstance(cell, keras.layers.StackedRNNCells):
         cell = cell.cells
-    cells = list(cell) if isinstance(cell, (list, tuple)) else [cell]
-    for one in cells:
-        if not callable(one) or not hasattr(one, "state_size"):
-            raise ValueError(
-                "cell must be a Keras RNN cell (with a state_size) or a list of "
-                f"them, got {one!r}"
-            )
-    if not cells:
-        raise ValueError("cell must be a Keras RNN cell or a list of them, got []")
-    return cells
+    if isinstance(cell, (list, tuple)) and cell:
+        return [one for inner in cell for one in _as_list_of_cells(inner)]
+    if not callable(cell) or not hasattr(cell, "state_size"):
+        raise ValueError(
+            "cell must be a Keras RNN cell (with a state_size) or a list of them, "
+            f"got {cell!r}"
+        )
+    return [cell]
 
 
 def _sizes(cell):
     return keras.tree.flatten(cell.state_size)
+
+
+def _initial(cell, batch_size):
+    if hasattr(cell, "get_initial_state"):
+        return keras.tree.flatten(cell.get_initial_state(batch_size=batch_size))
+    return [ops.zeros((batch_size, size)) for size in _sizes(cell)]
 
 
 def _output_size(cell):
@@ -328,6 +339,7 @@ def _output_size(cell):
 
 def _run(cell, inputs, states):
     packed = keras.tree.pack_sequence_as(cell.state_size, states)
+    packed = list(packed) if isinstance(packed, (list, tuple)) else [packed]
     # Keras hands `training` on to the layers that are called inside a layer.
-    output, states = cell(inputs, packed if isinstance(packed, list) else [packed])
+    output, states = cell(inputs, packed)
     return output, keras.tree.flatten(states)

@@ -23,7 +23,8 @@ def run(cell, inputs, memory, states, inputs_mask, noise=None, training=None):
     if masked:
         valid = ops.expand_dims(ops.cast(inputs_mask, inputs.dtype), -1)
         sequences.append(valid)  # (B, T, 1)
-        previous = ops.zeros((ops.shape(inputs)[0], cell.output_size), inputs.dtype)
+        shape = (ops.shape(inputs)[0], cell.output_size)
+        previous = ops.zeros(shape, dtype=cell.compute_dtype)
         states = [*states, previous]
     if noise is not None:
         sequences.append(noise)

@@ -114,7 +114,7 @@ class AttentionRNN(keras.layers.Layer):
             initial_state, ops.shape(inputs)[0], inputs.shape[0]
         )
         if inputs_mask is not None:
-            shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
+            shapes.check_shape("inputs_mask", inputs_mask, inputs.shape[:2])
             inputs_mask = ops.cast(inputs_mask, "bool")
         sequence = (self.cell, inputs, memory, states, inputs_mask)
         if not training:
@@ -124,8 +124,11 @@ class AttentionRNN(keras.layers.Layer):
             run = fast.run if self._is_fast() else plain.run
             outputs, states, alignments = run(*sequence, noise=noise, training=True)
             self.cell.end_dropout()
-        return self._select(
+        results = self._select(
             outputs if self.return_sequences else outputs[:, -1], states, alignments
+        )
+        return keras.tree.map_structure(
+            lambda part: ops.cast(part, self.compute_dtype), results
         )
 
     def _is_fast(self):
@@ -148,7 +151,7 @@ class AttentionRNN(keras.layers.Layer):
     def _prepare(self, memory, mask):
         if not isinstance(memory, dict):
             if mask is not None:
-                shapes.check_mask("memory_mask", mask, memory.shape[:2])
+                shapes.check_shape("memory_mask", mask, memory.shape[:2])
             return self.cell.prepare(memory, mask)
         # Keras fills the mask of a nested argument with as many Nones.
         if any(part is not None for part in keras.tree.flatten(mask)):
@@ -174,7 +177,8 @@ class AttentionRNN(keras.layers.Layer):
             )
         for shape in given:
             shapes.check_same_batch("initial_state", shape, "inputs", (known_batch,))
-        return [ops.cast(state, self.compute_dtype) for state in states]
+        # The loop's state is the cell's, whose precision may be its own.
+        return [ops.cast(state, self.cell.compute_dtype) for state in states]
 
     def _select(self, outputs, states, alignments):
         results = [outputs]
@@ -200,11 +204,11 @@ class AttentionRNN(keras.layers.Layer):
         memory_shape = keras.tree.map_structure(_shape, memory)
         _check_inputs(inputs.shape, memory_shape)
         if inputs_mask is not None:
-            shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
+            shapes.check_shape("inputs_mask", inputs_mask, inputs.shape[:2])
         batch, length = inputs.shape[:2]
         self._initial_states(initial_state, batch or 1, batch)
         if memory_mask is not None and not isinstance(memory, dict):
-            shapes.check_mask("memory_mask", memory_mask, memory_shape[:2])
+            shapes.check_shape("memory_mask", memory_mask, memory_shape[:2])
 
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
@@ -216,6 +220,8 @@ class AttentionRNN(keras.layers.Layer):
         return self._select(outputs, states, spec(batch, length, source[1]))
 
     def compute_output_shape(self, inputs_shape, memory_shape):
+        if not self.built:
+            self.build(inputs_shape, memory_shape)
         specs = self.compute_output_spec(
             keras.KerasTensor(inputs_shape), keras.KerasTensor(memory_shape)
         )

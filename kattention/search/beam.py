@@ -7,7 +7,7 @@ import tensorflow as tf
 from kattention.search.advance import Ranking, advance
 from kattention.search.candidates import Rules, candidates
 from kattention.search.finished import Finished
-from kattention.search.penalties import coverage_score
+from kattention.search.penalties import check_length_penalty, coverage_score
 from kattention.search.result import (
     IMPOSSIBLE,
     Result,
@@ -264,8 +264,7 @@ def _check(beam_width, no_repeat_ngram, groups):
 
 
 def _check_penalties(length_penalty, coverage_penalty, source_mask, diversity):
-    if length_penalty != length_penalty:
-        raise ValueError("length_penalty must be a number, got nan")
+    check_length_penalty(length_penalty)
     if not coverage_penalty >= 0:
         raise ValueError(f"coverage_penalty must be at least 0, got {coverage_penalty}")
     if coverage_penalty and source_mask is None:

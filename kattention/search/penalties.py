@@ -1,5 +1,6 @@
 """What a hypothesis is worth: its log-probability, its length, its coverage."""
 
+import math
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -18,8 +19,17 @@ class PerToken:
 
     alpha: float = 1.0
 
+    def __post_init__(self):
+        check_length_penalty(self.alpha)
+
     def __call__(self, length):
         return length**self.alpha
+
+
+def check_length_penalty(penalty):
+    """Refuses what would leave no score to compare."""
+    if not callable(penalty) and not -math.inf < penalty < math.inf:
+        raise ValueError(f"length_penalty must be a finite number, got {penalty}")
 
 
 def normalize(log_probability, length, length_penalty):

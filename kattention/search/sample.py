@@ -48,7 +48,8 @@ def sample(
         top_k: Draw from the so many most probable tokens, and those equal to
             the last of them. 0: from all.
         top_p: Draw from the most probable tokens that together have this
-            probability: a number, or floats `(B,)`.
+            probability, and those equal to the last of them: a number, or
+            floats `(B,)`.
         start: Id of the token before the first.
         end: Id of the token that ends a sequence.
         max_length: Most tokens of a sequence: an integer, or integers `(B,)`.

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kattention.search.penalties import normalize
+from kattention.search.penalties import check_length_penalty, normalize
 from kattention.search.result import (
     EMPTY,
     IMPOSSIBLE,
@@ -29,6 +29,7 @@ def walk(step, state, rows, choose, start, end, limit, length_penalty):
     Returns:
         A `Result` of `N` rows with `K = 1`.
     """
+    check_length_penalty(length_penalty)
     step = Stepper(step)
 
     def body(time, token, state, alive, lengths, total, tokens, alignments):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kattention.training.tokens import pack_like, token_weights
+from kattention.training.tokens import pack_like
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -14,8 +14,7 @@ class TokenAccuracy(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        weights = token_weights(y_true, sample_weight, self.dtype)
-        y_true, weights = pack_like(y_pred, y_true, weights)
+        y_true, weights = pack_like(y_pred, y_true, sample_weight, self.dtype)
         ids = ops.expand_dims(ops.cast(y_true, "int32"), -1)
         own = ops.squeeze(ops.take_along_axis(y_pred, ids, axis=-1), -1)
         # Not argmax, which TensorFlow does not vectorise on a CPU.

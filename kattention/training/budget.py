@@ -21,9 +21,9 @@ class Budget(keras.callbacks.Callback):
             stopped.
 
     Raises:
-        ValueError: Not exactly one of `steps` and `minutes` is given, or the
-            backend is JAX, whose trainer takes no learning rate from callbacks
-            between the steps of an epoch.
+        ValueError: Not exactly one of `steps` and `minutes` is given, a number
+            is out of its range, or the backend is JAX, whose trainer takes no
+            learning rate from callbacks between the steps of an epoch.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with
     Warm Restarts" (2017), section 3.
@@ -40,12 +40,18 @@ class Budget(keras.callbacks.Callback):
             raise ValueError(
                 f"give either steps or minutes, got steps={steps}, minutes={minutes}"
             )
+        for name, budget in (("steps", steps), ("minutes", minutes)):
+            if budget is not None and not budget > 0:
+                raise ValueError(f"{name} must be above 0, got {budget}")
+        if not 0 <= warmup < 1:
+            raise ValueError(f"warmup must be in [0, 1), got {warmup}")
         self.peak = peak
         self.warmup = warmup
         self.steps = steps
         self.minutes = minutes
         self.spent_steps, self._seconds_before = spent
         self._began = None
+        self._counted = 0
 
     @property
     def spent_seconds(self):
@@ -69,11 +75,15 @@ class Budget(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._began = self._began or time.monotonic()
+        self._counted = int(self.model.optimizer.iterations)
 
     def on_train_batch_begin(self, batch, logs=None):
         self.model.optimizer.learning_rate = self.learning_rate()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.spent_steps += 1
+        # Several at once, with `steps_per_execution`.
+        counted = int(self.model.optimizer.iterations)
+        self.spent_steps += counted - self._counted
+        self._counted = counted
         if self.share >= 1:
             self.model.stop_training = True

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
+from kattention.attention import shapes
 from kattention.crossentropy import smoothed_crossentropy
-from kattention.training.tokens import pack_like, token_weights, weigh
+from kattention.training.tokens import pack_like, weigh
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -27,6 +28,10 @@ class TokenCrossentropy(keras.losses.Loss):
     Returns:
         The weighted mean over all tokens of the batch.
 
+    Raises:
+        ValueError: `label_smoothing` is not in [0, 1), or `y_true` is not as
+            `y_pred` without its last axis.
+
     Source: Szegedy et al., "Rethinking the Inception Architecture for
     Computer Vision" (2016), section 7.
     """
@@ -41,8 +46,7 @@ class TokenCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        weights = token_weights(y_true, sample_weight, self.dtype)
-        y_true, weights = pack_like(y_pred, y_true, weights)
+        y_true, weights = pack_like(y_pred, y_true, sample_weight, self.dtype)
         return super().__call__(y_true, y_pred, weights)
 
     def call(self, y_true, y_pred):
@@ -73,6 +77,9 @@ class GuidedAlignment(keras.losses.Loss):
     Returns:
         The weighted mean over all target tokens with a link.
 
+    Raises:
+        ValueError: `y_true` and `y_pred` differ in shape.
+
     Example:
 
         model.compile(
@@ -90,6 +97,8 @@ class GuidedAlignment(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
+        shapes.check_shape("y_true", y_true, y_pred.shape)
         linked = ops.cast(ops.any(ops.not_equal(y_true, 0), axis=-1), self.dtype)
         return super().__call__(y_true, y_pred, weigh(linked, sample_weight))
 

@@ -2,12 +2,8 @@
 
 from keras import ops
 
+from kattention.attention import shapes
 from kattention.packing import PADDING, pack
-
-
-def token_weights(y_true, sample_weight, dtype):
-    """Weights `(B, T)`: 0 for padding, else the sample's or 1."""
-    return weigh(ops.cast(ops.not_equal(y_true, PADDING), dtype), sample_weight)
 
 
 def weigh(weights, sample_weight):
@@ -20,8 +16,16 @@ def weigh(weights, sample_weight):
     return weights * sample_weight
 
 
-def pack_like(y_pred, y_true, weights):
-    """Packs ids and weights if the logits are packed."""
-    if len(y_pred.shape) == 3:
+def pack_like(y_pred, y_true, sample_weight, dtype):
+    """Returns `(ids, weights)`, packed if the logits are.
+
+    A weight is 0 for padding, else the sample's or 1.
+    """
+    y_true = ops.convert_to_tensor(y_true)
+    packed = len(y_pred.shape) == 2
+    expected = (None, None) if packed else y_pred.shape[:-1]
+    shapes.check_shape("y_true", y_true, expected)
+    weights = weigh(ops.cast(ops.not_equal(y_true, PADDING), dtype), sample_weight)
+    if not packed:
         return y_true, weights
     return pack(y_true, y_true), pack(weights, y_true)

@@ -49,6 +49,8 @@ def main(arguments=None):
 
 
 def _check_corpus(options):
+    if options.data_dir and (options.pairs or options.source):
+        raise UsageError("--data-dir goes with --data, not --pairs or --source")
     if options.pairs or options.data:
         if options.target:
             raise UsageError("--target goes with --source")
@@ -82,6 +84,8 @@ def _evaluate(options):
         if not language:
             raise UsageError("--tokenized-references of own pairs wants --language")
         tokenized = list(files.iterate_lines(options.tokenized_references))
+    elif options.language:
+        raise UsageError("--language goes with --tokenized-references")
     translator = _load(options)
     hypotheses = evaluate.translate_all(
         translator, pairs.sources, **search_options(options)
@@ -135,9 +139,16 @@ def _load(options):
     return kattention.Translator.load(options.folder, *options.ensemble)
 
 
+# What only --samples reads.
+DRAWN = ("seed", "temperature", "top_k", "top_p")
+
+
 def _translate(options):
     if options.samples and (options.prefix or options.copy):
         raise UsageError("--samples goes without --prefix and --copy")
+    drawn = [name for name in DRAWN if getattr(options, name) is not None]
+    if drawn and not options.samples:
+        raise UsageError(f"--{drawn[0].replace('_', '-')} goes with --samples")
     translator = _load(options)
     lines = options.sentence or _read_standard_input()
     # Where the translations go to a terminal, they are the progress.
@@ -159,11 +170,11 @@ def _hypotheses(translator, line, number, options):
         [found] = translator.sample(
             [line],
             # As if all lines were drawn at once.
-            options.seed + number * 2**32,
+            (1 if options.seed is None else options.seed) + number * 2**32,
             num_samples=options.samples,
-            temperature=options.temperature,
-            top_k=options.top_k,
-            top_p=options.top_p,
+            temperature=options.temperature or 1.0,
+            top_k=options.top_k or 0,
+            top_p=options.top_p or 1.0,
             max_length=options.max_length,
             max_ratio=options.max_ratio,
         )
@@ -198,7 +209,9 @@ def _score(options):
 def _align(options):
     gold = None
     if options.gold:
-        gold = pharaoh.read_links(options.gold, options.gold_first)
+        gold = pharaoh.read_links(options.gold, options.gold_first or 0)
+    elif options.gold_first is not None:
+        raise UsageError("--gold-first goes with --gold")
     if options.pairs or options.source:
         _check_corpus(options)
         # A line for each pair, those that lack a side included.
@@ -243,9 +256,9 @@ def _plot(found, path):
 
 
 def _export(options):
-    example = run.read_options(options.folder)["example"]
     with tqdm(total=3, desc="loading the model", disable=None) as progress:
         translator = _load(options)
+        example = run.read_options(options.folder)["example"]
         progress.update()
         progress.set_description("writing")
         path = translator.export(options.path, example, **search_options(options))

@@ -179,10 +179,12 @@ def _add_translate(commands):
         "search options only --max-length and --max-ratio count",
     )
     drawn = command.add_argument_group("samples")
-    drawn.add_argument("--seed", type=int, default=1)
-    drawn.add_argument("--temperature", type=positive_float, default=1.0)
-    drawn.add_argument("--top-k", type=positive_int, default=0)
-    drawn.add_argument("--top-p", type=positive_float, default=1.0)
+    drawn.add_argument("--seed", type=int, help="1 if not given")
+    drawn.add_argument("--temperature", type=positive_float, help="1 if not given")
+    drawn.add_argument("--top-k", type=positive_int, help="draw from so many tokens")
+    drawn.add_argument(
+        "--top-p", type=positive_float, help="draw from tokens that have this share"
+    )
     _add_search(command)
 
 
@@ -226,8 +228,7 @@ def _add_align(commands):
         "--gold-first",
         type=int,
         choices=(0, 1),
-        default=0,
-        help="the number of the first word there",
+        help="the number of the first word there, 0 if not given",
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from recipes.translation.values import positive_float, positive_int, share
+from recipes.translation.values import even_int, positive_float, positive_int, share
 
 ATTEND = ("before", "between", "after")
 
@@ -25,7 +25,7 @@ class Preset:
         positive_int, "depth of token vectors, and of the readout tied to them"
     )
     units: int = _choice(
-        positive_int, "depth of the decoder's state, and of the encoder's states"
+        even_int, "depth of the decoder's state, and of the encoder's two, joined"
     )
     attention_units: int = _choice(positive_int, "size of the attention's hidden layer")
     attend: str = _choice(

@@ -1,6 +1,6 @@
 """A run folder: what a training was told, where it stands, and its best model.
 
-    run.json        the options and an example, once the corpus could be read
+    run.json        the options, and when the corpus is read an example
     source.model    the tokenizers
     target.model
     training/       the corpus as ids: see `encoded.py`

@@ -13,6 +13,7 @@ def _kind(name, kind, holds):
 
 
 positive_int = _kind("positive int", int, lambda value: value > 0)
+even_int = _kind("even int", int, lambda value: value > 0 and value % 2 == 0)
 positive_float = _kind("positive float", float, lambda value: value > 0)
 natural = _kind("natural number", int, lambda value: value >= 0)
 share = _kind("share", float, lambda value: 0 <= value < 1)

@@ -51,6 +51,28 @@ def test_all_are_drawn_or_none(rng):
     np.testing.assert_array_equal(nothing([target, target], training=True), target)
 
 
+def test_tokens_are_drawn_without_dropout():
+    class Dropping(Counting):
+        def __init__(self):
+            super().__init__()
+            self.drop = keras.layers.Dropout(0.5)
+
+        def encode(self, source_ids, training=None):
+            _, state = super().encode(source_ids)
+            return self.drop(ops.ones((2, 100)), training=training), state
+
+        def step(self, tokens, state, memory, training=None):
+            kept = self.drop(ops.ones((2, 100)), training=training)
+            ones = ops.logical_and(ops.all(kept == 1), ops.all(memory == 1))
+            logits, state, _ = super().step(tokens, state, memory)
+            return ops.where(ones, logits, -logits), state, None
+
+    target = np.full((2, 4), 30, "int32")
+    target[:, 0] = 2
+    drawn = ScheduledSampling(Dropping(), 1.0)([target, target], training=True)
+    np.testing.assert_array_equal(ops.convert_to_numpy(drawn), [[2, 3, 4, 5]] * 2)
+
+
 def test_tokens_are_drawn_by_their_probabilities():
     class Fixed(Counting):
         def step(self, tokens, state, memory):

@@ -204,7 +204,7 @@ def test_groups_keep_apart():
         ({"groups": 3}, "groups must divide the beam_width 1, got 3"),
         ({"coverage_penalty": 0.2}, "coverage_penalty needs source_mask, got None"),
         ({"diversity": -1}, "diversity must be at least 0, got -1"),
-        ({"length_penalty": float("nan")}, "length_penalty must be a number, got nan"),
+        ({"length_penalty": float("nan")}, "must be a finite number, got nan"),
         ({"max_length": np.int64(0)}, "max_length must be at least 1, got 0"),
         ({"max_length": [0, 3]}, r"max_length must be at least 1, got \[0, 3\]"),
         ({"max_length": 2.5}, "max_length must be integers, got float32"),

@@ -188,3 +188,14 @@ def test_packing_on_jax_says_that_it_cannot(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="use packed=False"):
         PackTokens()
+
+
+@pytest.mark.parametrize("part", ["cells", "decoder", "encoder"])
+def test_parts_of_other_precisions_give_a_state_that_stays_what_it_is(part):
+    model = make_seq2seq(dtypes={part: "mixed_bfloat16"})
+    memory, state = model.encode(ops.array(SOURCE))
+    before = [keras.backend.standardize_dtype(one.dtype) for one in state]
+    _, state, _ = model.step(ops.array(TARGET[:, 0]), state, memory)
+    after = [keras.backend.standardize_dtype(one.dtype) for one in state]
+    assert before == after
+    assert np.isfinite(to_numpy(model([SOURCE, TARGET], training=True))).all()

@@ -155,6 +155,44 @@ def test_a_budget_says_that_jax_is_not_for_it():
 
 
 @not_on_jax
-def test_a_budget_is_steps_or_minutes():
-    with pytest.raises(ValueError, match="either steps or minutes"):
-        Budget(0.5)
+def test_steps_count_where_several_are_made_at_once():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=3, jit_compile=False)
+    budget = Budget(0.5, steps=20)
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), 1, 100, callbacks=[budget], verbose=0)
+    assert budget.spent_steps == model.optimizer.iterations
+    assert 20 <= budget.spent_steps < 23
+
+
+@not_on_jax
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "either steps or minutes"),
+        ({"steps": 0}, "steps must be above 0, got 0"),
+        ({"minutes": -1.0}, "minutes must be above 0, got -1.0"),
+        ({"steps": 5, "warmup": 1.0}, r"warmup must be in \[0, 1\), got 1.0"),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Budget(0.5, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("judge", "true", "predicted", "message"),
+    [
+        (
+            GuidedAlignment(),
+            (1, 2, 3),
+            (2, 2, 3),
+            r"shape \(2, 2, 3\), got \(1, 2, 3\)",
+        ),
+        (TokenCrossentropy(), (1, 1), (2, 4, 5), r"shape \(2, 4\), got \(1, 1\)"),
+        (TokenAccuracy(), (1, 1), (2, 4, 5), r"shape \(2, 4\), got \(1, 1\)"),
+        (TokenCrossentropy(), (6,), (6, 5), r"shape \(None, None\), got \(6,\)"),
+    ],
+)
+def test_shapes_are_compared_and_never_broadcast(judge, true, predicted, message):
+    with pytest.raises(ValueError, match=f"y_true must have {message}"):
+        judge(np.ones(true, "int32"), np.ones(predicted, "float32"))

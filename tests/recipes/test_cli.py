@@ -226,6 +226,8 @@ def wrong(tmp_path, trained):
     (tmp_path / "latin.tsv").write_bytes("a\tb\nça\té\n".encode("latin-1"))
     (tmp_path / "a.en").write_text("x\ny\nz\n")
     (tmp_path / "a.fr").write_text("x\n")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "run.json").write_text("{}")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()
     return {"T": tmp_path, "RUN": trained}
@@ -264,6 +266,12 @@ def wrong(tmp_path, trained):
         ("translate {RUN} hello --ensemble {T}", "is not a run folder"),
         ("translate {RUN} hello --samples 2 --prefix a", "--samples goes without"),
         ("translate {RUN} hello --samples 2 --top-p 2", "at most 1, got 2.0"),
+        ("translate {RUN} hello --top-k 2", "--top-k goes with --samples"),
+        ("export {T}/begun {T}/served", "it holds no model.keras"),
+        ("align {RUN} --gold-first 1", "--gold-first goes with --gold"),
+        ("evaluate {RUN} --language de", "goes with --tokenized-references"),
+        ("evaluate {RUN} --pairs {T}/b.tsv --data-dir {T}", "goes with --data"),
+        ("train --data toy-en-fr --output {T}/o --units 65", "invalid even int"),
         ("translate {RUN} hello --groups 3", "divide the beam_width 5, got 3"),
         ("train --data toy-en-fr --output {T}/o --ema 1", "invalid share value: '1'"),
         ("train --data toy-en-fr --output {T}/o --seed -1", "invalid natural number"),
