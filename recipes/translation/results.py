@@ -39,7 +39,8 @@ Written by `python -m recipes.translation.results`; do not edit. All runs: two C
 cores, no data beyond the corpus, choices made on `val`, beam 5 with the search's
 defaults. BLEU 13a is sacreBLEU's default, cased and detokenised; lc-tok is lower-cased,
 tokenised text without further tokenisation (`recipes/translation/protocol.py`), the
-protocol of the published rows. Minutes are of the training, validation included.
+protocol of the published rows. Minutes are of the training, validation included;
+some runs shared the two cores with another, and their minutes are longer for it.
 """
 
 
