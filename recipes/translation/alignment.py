@@ -43,8 +43,21 @@ def membership(pieces, text, words):
 
 
 def best_links(weights):
-    """For each target word the source word that it reads most: `{(i, j)}`."""
-    return {(int(i), j) for j, i in enumerate(weights.argmax(axis=1))}
+    """Links each target word to one source word: `{(i, j)}`.
+
+    Some source words are read a little by every target word, and would win
+    wherever a model hesitates. What decides is therefore not how much target
+    word `j` reads of source word `i`, but its share of all reading of it:
+
+        a_ji / (sum_k a_ki + 0.1)
+
+    where the 0.1 keeps a word that hardly anyone reads from winning by a trace.
+
+    Args:
+        weights: Array `(target words, source words)`.
+    """
+    shares = weights / (weights.sum(axis=0) + 0.1)
+    return {(int(i), j) for j, i in enumerate(shares.argmax(axis=1))}
 
 
 def diagonal_links(source_words, target_words):
@@ -76,7 +89,7 @@ def error_rate(links, gold):
 
 
 def align(translator, sources, targets, words=split_words):
-    """Links each target word to the source word that it reads most.
+    """Links each target word to one source word: see `best_links`.
 
     The translator reads given pairs, by forced decoding.
 

@@ -206,7 +206,7 @@ def _add_align(commands):
         description="Prints the links between the words of given pairs, a line each, "
         "in Pharaoh's format: 3-4 is the source's fourth word and the target's "
         "fifth. Words are what stands between spaces; each target word is linked "
-        "to the source word that it reads most.",
+        "to one source word, of all reading of which it has the largest share.",
     )
     _add_run(command)
     _add_corpus(command)

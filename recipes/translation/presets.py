@@ -123,5 +123,7 @@ SMALL = Preset(
     batch_tokens=1500,
     epochs=15,
 )
-BASE = replace(SMALL, units=512, readout_dropout=0.2, epochs=10)
+BASE = replace(
+    SMALL, embedding_dropout=0.1, memory_dropout=0.1, readout_dropout=0.2, epochs=10
+)
 PRESETS = {"tiny": TINY, "small": SMALL, "base": BASE}

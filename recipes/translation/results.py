@@ -120,7 +120,8 @@ def measure(folders, hansards=None):
 
 def _error_rates(translator, folder):
     lines = iterate_lines(folder / "hansards.en-fr.txt")
-    pairs = load_pairs((line.split(" ||| ") for line in lines), folder)
+    sides = (tuple(map(str.strip, line.split("|||"))) for line in lines)
+    pairs = load_pairs(sides, folder)
     gold = pharaoh.read_links(folder / "hansards.en-fr.gold", first=1)
     diagonal = [diagonal_links(len(s.split()), len(t.split())) for s, t in pairs]
     return {

@@ -27,7 +27,18 @@ def test_subwords_are_summed_to_words():
     matrix[4] = [0, 0, 0, 0, 0.5, 0.5]  # f
     words = alignment.word_alignment(pieces, (source, target), matrix)
     np.testing.assert_allclose(words, [[0.75, 0.25], [0, 0.75]])
-    assert alignment.best_links(words) == {(0, 0), (1, 1)}
+
+
+def test_a_word_that_all_read_takes_no_links_from_others():
+    weights = np.array([[0.8, 0.1, 0.1], [0.5, 0.4, 0.1], [0.5, 0.1, 0.4]])
+    assert alignment.best_links(weights) == {(0, 0), (1, 1), (2, 2)}
+
+
+def test_a_trace_of_a_word_that_none_read_wins_nothing():
+    weights = np.array([[0.9, 0.1 - 1e-6, 1e-6], [0.1, 0.9, 0]])
+    assert alignment.best_links(weights) == {(0, 0), (1, 1)}
+    # All that is read of any word is read by the only one.
+    assert alignment.best_links(np.array([[0.2, 0.7, 0.1]])) == {(1, 0)}
 
 
 def test_every_subword_of_a_word_is_found_in_any_script():
