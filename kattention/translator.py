@@ -12,6 +12,7 @@ import tensorflow as tf
 from kattention import serving
 from kattention.copying import copy_words
 from kattention.ensemble import Ensemble
+from kattention.search.sample import check_draw
 from kattention.serving.pipeline import Hypotheses
 from kattention.text import SubwordTokenizer
 
@@ -218,20 +219,26 @@ class Translator:
             (int(seed) + i * 2**32 + 2**63) % 2**64 - 2**63 for i in range(len(texts))
         ]
         options = serving.BeamOptions(max_length=max_length, max_ratio=max_ratio)
-        draw = {
-            "num_samples": num_samples,
-            "temperature": float(temperature),
-            "top_k": top_k,
-            "top_p": float(top_p),
-        }
-        search = self._graph(
-            ("sample", options, *draw.values()),
-            lambda strings, seeds: self._pipeline.sample(
-                strings, seeds, options, **draw
-            ),
-            [tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int64)],
+        temperature, top_p = float(temperature), float(top_p)
+        check_draw(num_samples, temperature, top_k, top_p)
+        draw = {"num_samples": num_samples, "top_k": top_k}
+
+        def search(strings, seeds, temperature, top_p=1.0):
+            return self._pipeline.sample(
+                *(strings, seeds, options), temperature=temperature, top_p=top_p, **draw
+            )
+
+        specs = [
+            tf.TensorSpec([None], tf.string),
+            tf.TensorSpec([None], tf.int64),
+            *[tf.TensorSpec([None], tf.float32)] * (2 if top_p < 1 else 1),
+        ]
+        columns = [texts, seeds, [temperature] * len(texts), [top_p] * len(texts)]
+        # Inputs, or each new temperature would take a graph of its own.
+        graph = self._graph(
+            ("sample", options, len(specs), *draw.values()), search, specs
         )
-        return _in_batches(search, [texts, seeds], batch_size)
+        return _in_batches(graph, columns[: len(specs)], batch_size)
 
     def score(self, sources, targets, batch_size=64):
         """Says how probable given translations are, and what they read.

@@ -45,6 +45,7 @@ class Stepper:
                 "step must return logits with a known last dimension, got "
                 f"{logits.shape}: tf.ensure_shape can say it"
             )
+        check_rows("the logits of step", logits, tf.shape(tokens)[0], "its tokens have")
         self.aligned = alignment is not None
         if not self.aligned:
             alignment = tf.zeros([tf.shape(tokens)[0], 0])
@@ -73,12 +74,12 @@ def history(dtype, *shape):
     return tf.TensorArray(dtype, 0, dynamic_size=True, element_shape=shape)
 
 
-def check_rows(name, value, rows):
-    """Refuses a tensor whose rows are not the batch's, where both are known."""
+def check_rows(name, value, rows, reason="state has"):
+    """Refuses a tensor of other than so many rows, where both are known."""
     given, expected = value.shape[0], tf.get_static_value(rows)
     if None not in (given, expected) and given != expected:
         raise ValueError(
-            f"{name} must have {expected} rows, as state has, got shape {value.shape}"
+            f"{name} must have {expected} rows, as {reason}, got shape {value.shape}"
         )
 
 

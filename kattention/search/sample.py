@@ -77,7 +77,7 @@ def sample(
     Source: Holtzman et al., "The Curious Case of Neural Text Degeneration"
     (2020), section 3.
     """
-    _check(num_samples, temperature, top_k, top_p)
+    check_draw(num_samples, temperature, top_k, top_p)
     forbid = tuple(forbid)
     state, rows = open_state(state)
 
@@ -118,7 +118,8 @@ def sample(
     return Result(*(None if x is None else regroup(x) for x in result))
 
 
-def _check(num_samples, temperature, top_k, top_p):
+def check_draw(num_samples, temperature, top_k, top_p):
+    """Refuses numbers out of their range; tensors of them pass."""
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     if isinstance(temperature, (int, float)) and not 0 < temperature < float("inf"):

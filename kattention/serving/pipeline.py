@@ -148,7 +148,14 @@ class Pipeline:
         memory, state = self.model.encode(source)
 
         def step(tokens, state):
-            return self.model.step(tokens, state, memory)
+            logits, state, alignment = self.model.step(tokens, state, memory)
+            size = self.target_tokenizer.vocabulary_size
+            if logits.shape[-1] is not None and logits.shape[-1] < size:
+                raise ValueError(
+                    f"the model must have logits for the {size} tokens of the target "
+                    f"tokenizer, got {logits.shape[-1]}: is it of another model?"
+                )
+            return logits, state, alignment
 
         return source, step, state
 

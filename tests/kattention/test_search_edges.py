@@ -123,3 +123,12 @@ def test_logits_without_a_known_size_are_refused():
 
     with pytest.raises(ValueError, match=r"known last dimension, got .*ensure_shape"):
         run(tf.zeros([5, 5]))
+
+
+@pytest.mark.parametrize("search", [beam, greedy])
+def test_logits_of_other_rows_are_refused(search):
+    def step(tokens, state):
+        return tf.zeros([3, 5]), state, None
+
+    with pytest.raises(ValueError, match="rows, as its tokens have, got"):
+        search(step, tf.zeros([2, 1]))

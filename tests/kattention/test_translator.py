@@ -325,6 +325,30 @@ def test_a_prefix_is_never_cut(translator):
         assert one.text.startswith(prefix)
 
 
+def test_a_tokenizer_of_another_model_is_refused(translator):
+    larger = SubwordTokenizer.train(LINES, 272)
+    mixed = Translator(translator.model, translator.source_tokenizer, larger)
+    with pytest.raises(ValueError, match="logits for the 272 tokens of"):
+        mixed.translate(["ab"])
+
+
+def test_samples_of_any_temperature_take_one_graph(translator, monkeypatch):
+    monkeypatch.setattr(translator, "_graphs", {})
+    found = [
+        translator.sample(["aab"] * 4, 1, temperature=temperature, max_length=8)
+        for temperature in (0.01, 50.0)
+    ]
+    assert len(translator._graphs) == 1
+    texts = [{one.text for [one] in own} for own in found]
+    assert len(texts[0]) == 1 < len(texts[1])
+    # Another one that cuts: of the most probable token nothing can be cut.
+    cut = translator.sample(["aab"] * 4, 1, temperature=50.0, top_p=1e-6, max_length=8)
+    assert {one.text for [one] in cut} == texts[0]
+    for wrong in ({"temperature": 0}, {"top_p": 0}, {"top_p": float("nan")}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be above 0"):
+            translator.sample(["aab"], 1, **wrong)
+
+
 def test_a_seed_may_be_any_integer(translator):
     for seed in (-1, 2**70, np.int32(5)):
         found = translator.sample(["aab", "ba"], seed, max_length=4)
