@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,6 +94,8 @@ class Translator:
             raise ValueError(
                 f"{path} is not a run folder: it holds no {', no '.join(missing)}"
             )
+        if not zipfile.is_zipfile(path / MODEL):
+            raise ValueError(f"{path / MODEL} is damaged: train or copy it again")
         try:
             model = keras.models.load_model(path / MODEL, compile=False)
         except Exception as error:

@@ -156,7 +156,7 @@ class BahdanauAttention(keras.layers.Layer):
             query.shape, value.shape, None if key is None else key.shape
         )
         if value_mask is not None:
-            shapes.check_shape("value_mask", value_mask, value.shape[:-1])
+            shapes.check_mask("value_mask", value_mask, value.shape[:-1])
         memory = self.prepare(value, key, value_mask)
         score = additive_score
         several = len(query.shape) == 3 and query.shape[1] not in (0, 1)
@@ -166,7 +166,7 @@ class BahdanauAttention(keras.layers.Layer):
             score = partial(lean.additive_score, compiled=compiled)
         context, weights = self._read(query, memory, training, score)
         if query_mask is not None:
-            shapes.check_shape("query_mask", query_mask, query.shape[:-1])
+            shapes.check_mask("query_mask", query_mask, query.shape[:-1])
             valid = ops.expand_dims(ops.cast(query_mask, "bool"), -1)
             context = ops.where(valid, context, ops.zeros_like(context))
             weights = ops.where(valid, weights, ops.zeros_like(weights))
@@ -196,7 +196,7 @@ class BahdanauAttention(keras.layers.Layer):
         shapes.check_depth(scored, key.shape, self.key_kernel.shape[0])
         memory = {}
         if mask is not None:
-            shapes.check_shape("mask", mask, value.shape[:-1])
+            shapes.check_mask("mask", mask, value.shape[:-1])
             memory["mask"] = ops.cast(mask, "bool")
             # Padding may hold anything, and 0 * nan is nan.
             valid = ops.expand_dims(memory["mask"], -1)
@@ -314,7 +314,7 @@ class BahdanauAttention(keras.layers.Layer):
             ("value_mask", value_mask, value),
         ):
             if mask is not None:
-                shapes.check_shape(name, mask, target.shape[:-1])
+                shapes.check_mask(name, mask, target.shape[:-1])
         context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return context

@@ -30,7 +30,7 @@ class FixedContext(keras.layers.Layer):
         shapes.check_rank("value", value.shape, (3,))
         value = ops.cast(value, self.compute_dtype)
         if mask is not None:
-            shapes.check_shape("mask", mask, value.shape[:-1])
+            shapes.check_mask("mask", mask, value.shape[:-1])
             # Padding may hold anything, and 0 * nan is nan.
             kept = ops.expand_dims(ops.cast(mask, "bool"), -1)
             value = ops.where(kept, value, ops.zeros_like(value))

@@ -1,5 +1,7 @@
 """Shape checks that name the argument, what was expected and what came."""
 
+import keras
+
 
 def check_rank(name, shape, ranks):
     """Refuses a shape whose rank is not one of `ranks`."""
@@ -23,6 +25,17 @@ def check_shape(name, tensor, expected):
         raise ValueError(
             f"{name} must have shape {tuple(expected)}, got {tuple(tensor.shape)}"
         )
+
+
+def check_mask(name, mask, expected):
+    """Refuses what is no mask of the shape `expected`."""
+    if not hasattr(mask, "shape"):
+        raise ValueError(f"{name} must be a tensor, got {type(mask).__name__}")
+    dtype = keras.backend.standardize_dtype(mask.dtype)
+    if "float" in dtype:
+        # Those that are added to scores would come out turned round.
+        raise ValueError(f"{name} must be booleans, True where valid, got {dtype}")
+    check_shape(name, mask, expected)
 
 
 def check_memory(value_shape, key_shape):

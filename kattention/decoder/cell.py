@@ -80,6 +80,11 @@ class AttentionDecoder(keras.layers.Layer):
             raise ValueError(
                 f"attention_layer goes with attend='after', got attend={attend!r}"
             )
+        if not (hasattr(attention, "prepare") and hasattr(attention, "attend")):
+            raise ValueError(
+                "attention must have prepare and attend, as BahdanauAttention has, "
+                f"got {attention!r}"
+            )
         self.cells = _as_list_of_cells(cell)
         self.attention = attention
         self.attend = attend
@@ -314,6 +319,8 @@ def _as_list_of_cells(cell):
         cell = cell.cells
     if isinstance(cell, (list, tuple)) and cell:
         return [one for inner in cell for one in _as_list_of_cells(inner)]
+    if isinstance(cell, keras.layers.RNN):
+        raise ValueError(f"cell must be a cell, as GRUCell for GRU, got {cell!r}")
     if not callable(cell) or not hasattr(cell, "state_size"):
         raise ValueError(
             "cell must be a Keras RNN cell (with a state_size) or a list of them, "

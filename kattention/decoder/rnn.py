@@ -114,7 +114,7 @@ class AttentionRNN(keras.layers.Layer):
             initial_state, ops.shape(inputs)[0], inputs.shape[0]
         )
         if inputs_mask is not None:
-            shapes.check_shape("inputs_mask", inputs_mask, inputs.shape[:2])
+            shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
             inputs_mask = ops.cast(inputs_mask, "bool")
         sequence = (self.cell, inputs, memory, states, inputs_mask)
         if not training:
@@ -151,7 +151,7 @@ class AttentionRNN(keras.layers.Layer):
     def _prepare(self, memory, mask):
         if not isinstance(memory, dict):
             if mask is not None:
-                shapes.check_shape("memory_mask", mask, memory.shape[:2])
+                shapes.check_mask("memory_mask", mask, memory.shape[:2])
             return self.cell.prepare(memory, mask)
         # Keras fills the mask of a nested argument with as many Nones.
         if any(part is not None for part in keras.tree.flatten(mask)):
@@ -204,11 +204,11 @@ class AttentionRNN(keras.layers.Layer):
         memory_shape = keras.tree.map_structure(_shape, memory)
         _check_inputs(inputs.shape, memory_shape)
         if inputs_mask is not None:
-            shapes.check_shape("inputs_mask", inputs_mask, inputs.shape[:2])
+            shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
         batch, length = inputs.shape[:2]
         self._initial_states(initial_state, batch or 1, batch)
         if memory_mask is not None and not isinstance(memory, dict):
-            shapes.check_shape("memory_mask", memory_mask, memory_shape[:2])
+            shapes.check_mask("memory_mask", memory_mask, memory_shape[:2])
 
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
@@ -249,6 +249,8 @@ def _shape(tensor):
 
 def _check_inputs(inputs_shape, memory_shape):
     shapes.check_rank("inputs", inputs_shape, (3,))
+    if inputs_shape[1] == 0:
+        raise ValueError(f"inputs must have a step, got shape {tuple(inputs_shape)}")
     if isinstance(memory_shape, dict):
         memory_shape = memory_shape["value"]
     shapes.check_rank("memory", memory_shape, (3,))

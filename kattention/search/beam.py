@@ -12,6 +12,7 @@ from kattention.search.result import (
     IMPOSSIBLE,
     Result,
     Stepper,
+    as_ids,
     check_rows,
     count_each_row,
     history,
@@ -223,7 +224,7 @@ def _rules(
     else:
         min_length = spread(count_each_row("min_length", min_length, rows))
     if prefix is not None:
-        prefix = tf.cast(prefix, tf.int32)
+        prefix = as_ids("prefix", prefix)
         if prefix.shape.rank != 2:
             raise ValueError(f"prefix must be (B, P), got shape {prefix.shape}")
         check_rows("prefix", prefix, rows)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kattention.search.result import check_rows, open_state
+from kattention.search.result import as_ids, check_rows, open_state
 from kattention.search.walk import walk
 
 
@@ -36,7 +36,7 @@ def force(step, state, tokens, start=2):
     0.42
     """
     state, rows = open_state(state)
-    tokens = tf.cast(tokens, tf.int32)
+    tokens = as_ids("tokens", tokens)
     if tokens.shape.rank != 2:
         raise ValueError(f"tokens must be integers (B, T), got shape {tokens.shape}")
     check_rows("tokens", tokens, rows)

@@ -39,12 +39,20 @@ class Stepper:
 
         A missing alignment comes as `(N, 0)`.
         """
-        logits, new_state, alignment = self.step(tokens, state)
+        returned = self.step(tokens, state)
+        if not isinstance(returned, (tuple, list)) or len(returned) != 3:
+            raise ValueError(
+                "step must return (logits, state, alignment), got "
+                f"{type(returned).__name__}"
+            )
+        logits, new_state, alignment = returned
         if logits.shape[-1] is None:
             raise ValueError(
                 "step must return logits with a known last dimension, got "
                 f"{logits.shape}: tf.ensure_shape can say it"
             )
+        if logits.shape.rank != 2:
+            raise ValueError(f"step must return logits (N, V), got {logits.shape}")
         check_rows("the logits of step", logits, tf.shape(tokens)[0], "its tokens have")
         self.aligned = alignment is not None
         if not self.aligned:
@@ -55,13 +63,20 @@ class Stepper:
 
 def open_state(state):
     """Returns `state` as tensors, and its number of rows."""
-    state = tf.nest.map_structure(tf.convert_to_tensor, state)
     flat = tf.nest.flatten(state)
-    if not flat:
+    if not flat or any(part is None for part in flat):
         raise ValueError(
-            "state must hold at least one tensor, whose rows are the batch, got none"
+            "state must hold at least one tensor, whose rows are the batch, and no "
+            f"None, got {state}"
         )
-    return state, tf.shape(flat[0])[0]
+    flat = [tf.convert_to_tensor(part) for part in flat]
+    for part in flat:
+        if part.shape.rank == 0:
+            raise ValueError("state must hold tensors with rows, got a scalar")
+    rows = tf.shape(flat[0])[0]
+    for part in flat[1:]:
+        check_rows("state", part, rows, "its first tensor has")
+    return tf.nest.pack_sequence_as(state, flat), rows
 
 
 def loose(state):
@@ -86,20 +101,32 @@ def check_rows(name, value, rows, reason="state has"):
 def each_row(name, value, rows, dtype=tf.float32):
     """A number, or one a row, as `(B,)`."""
     value = tf.cast(value, dtype)
-    if value.shape.rank not in (0, 1):
+    rank = value.shape.rank
+    if rank not in (0, 1):
         raise ValueError(
             f"{name} must be a number or numbers (B,), got shape {value.shape}"
         )
-    if value.shape.rank == 1:
-        check_rows(name, value, rows)
-    return tf.broadcast_to(value, [rows])
+    if rank == 0:
+        return tf.broadcast_to(value, [rows])
+    check_rows(name, value, rows)
+    # What a graph learns only when it runs is not to be spread either.
+    tf.debugging.assert_equal(
+        tf.shape(value)[0], rows, f"{name} must be a number, or one a row"
+    )
+    return value
+
+
+def as_ids(name, value):
+    """Integers as int32; numbers with a fraction would be cut."""
+    value = tf.convert_to_tensor(value)
+    if not value.dtype.is_integer:
+        raise ValueError(f"{name} must be integers, got {value.dtype.name}")
+    return tf.cast(value, tf.int32)
 
 
 def count_each_row(name, value, rows):
     """An integer of at least 1, or one a row, as int32 `(B,)`."""
-    value = tf.convert_to_tensor(value)
-    if not value.dtype.is_integer:
-        raise ValueError(f"{name} must be integers, got {value.dtype.name}")
+    value = as_ids(name, value)
     known = tf.get_static_value(value)
     if known is not None and (known < 1).any():
         raise ValueError(f"{name} must be at least 1, got {known.tolist()}")

@@ -50,6 +50,11 @@ class BeamOptions:
     def __post_init__(self):
         if self.max_length is not None and self.max_length < 1:
             raise ValueError(f"max_length must be at least 1, got {self.max_length}")
+        if self.max_length is not None and self.max_length < self.min_length:
+            raise ValueError(
+                f"max_length must be at least the min_length {self.min_length}, got "
+                f"{self.max_length}"
+            )
         if not 0 <= self.max_ratio < float("inf"):
             raise ValueError(
                 f"max_ratio must be at least 0 and finite, got {self.max_ratio}"

@@ -154,7 +154,7 @@ def _translate(options):
     # Where the translations go to a terminal, they are the progress.
     hidden = True if sys.stdout.isatty() else None
     progress = tqdm(lines, "translating", unit="line", disable=hidden)
-    for number, line in enumerate(progress):
+    for number, line in enumerate(map(str.strip, progress)):
         found = _hypotheses(translator, line, number, options)
         if options.samples or options.nbest:
             for one in found:
@@ -221,7 +221,7 @@ def _align(options):
         pairs, name, _, _ = _pairs_to_judge(options)
         print(name, file=sys.stderr)
     reverse = options.reverse and kattention.Translator.load(options.reverse)
-    align.report(align.align_pairs(_load(options), pairs, reverse), gold)
+    align.report(_load(options), pairs, reverse, gold)
 
 
 def _back_translate(options):

@@ -51,16 +51,16 @@ def _links(translator, sources, targets):
     return found
 
 
-def report(links, gold=None):
-    """Prints links, and their error rate to standard error."""
-    for own in links:
-        print(pharaoh.write_links(own))
-    if gold is None:
-        return
-    if len(gold) != len(links):
+def report(translator, pairs, reverse=None, gold=None):
+    """Prints the links of `align_pairs`, and their error rate to standard error."""
+    if gold is not None and len(gold) != len(pairs):
         raise UsageError(
-            f"the gold links must be {len(links)} lines, as the pairs are, got "
+            f"the gold links must be {len(pairs)} lines, as the pairs are, got "
             f"{len(gold)}"
         )
-    rate = error_rate(links, gold)
-    print(f"alignment error rate {rate:.3f}", file=sys.stderr)
+    links = align_pairs(translator, pairs, reverse)
+    for own in links:
+        print(pharaoh.write_links(own))
+    if gold is not None:
+        rate = error_rate(links, gold)
+        print(f"alignment error rate {rate:.3f}", file=sys.stderr)

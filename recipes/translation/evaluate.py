@@ -20,8 +20,9 @@ class Scores:
     """How good translations are.
 
     Attributes:
-        metrics: For each metric a dict of its name, the score, half the width
-            of its 95 % interval over bootstrap samples, details, signature.
+        metrics: For each metric a dict of its name, the score, the bound, which
+            is half the width of its 95 % interval over bootstrap samples, or
+            `None` if there is none, details and signature.
         exact: The share that equals a reference.
         by_length: For groups of sources, a dict: words, sentences, bleu.
         ranked: Indices of the sentences, worst first, by their chrF.
@@ -64,8 +65,8 @@ def score(hypotheses, pairs, tokenized=None, language=None):
         raise UsageError("there is nothing to evaluate: no pairs")
     streams = _streams(pairs.references)
     metrics = [
-        _measure(metric, hypotheses, streams)
-        for metric in (sacrebleu.BLEU(), sacrebleu.CHRF(), sacrebleu.TER())
+        _measure(kind, hypotheses, streams)
+        for kind in (sacrebleu.BLEU, sacrebleu.CHRF, sacrebleu.TER)
     ]
     if tokenized is not None:
         if len(tokenized) != len(pairs):
@@ -74,8 +75,7 @@ def score(hypotheses, pairs, tokenized=None, language=None):
                 f"sources are, got {len(tokenized)}"
             )
         lowered = protocol.lower_and_tokenize(hypotheses, language)
-        bleu = sacrebleu.BLEU(tokenize="none")
-        own = _measure(bleu, lowered, [tokenized])
+        own = _measure(sacrebleu.BLEU, lowered, [tokenized], tokenize="none")
         metrics.append({**own, "name": f"lower-cased, tokenised {own['name']}"})
     return Scores(
         metrics,
@@ -96,15 +96,22 @@ def _streams(references):
     ]
 
 
-def _measure(metric, hypotheses, streams):
-    found = metric.corpus_score(hypotheses, streams, n_bootstrap=BOOTSTRAP)
+def _measure(kind, hypotheses, streams, **options):
+    metric = kind(**options)
+    try:
+        found = metric.corpus_score(hypotheses, streams, n_bootstrap=BOOTSTRAP)
+        unbounded = 0.0  # sacrebleu leaves it out where all samples score 0
+    except TypeError:
+        # It cannot average chrF over samples of which some score 0.
+        metric = kind(**options)
+        found = metric.corpus_score(hypotheses, streams)
+        unbounded = None
     signature = str(metric.get_signature())
     described = json.loads(found.format(is_json=True, signature=signature))
     return {
         "name": described["name"],
         "score": described["score"],
-        # sacrebleu leaves it out where all samples score 0.
-        "bound": described.get("confidence_var", 0.0),
+        "bound": described.get("confidence_var", unbounded),
         "details": described.get("verbose_score", ""),
         "signature": signature,
     }
@@ -148,9 +155,11 @@ def report(scores, hypotheses, pairs, label="", examples=3):
     """Prints scores with a label before each, and the worst and best sentences."""
     label = label and f"{label}: "
     for metric in scores.metrics:
+        bound = metric["bound"]
+        interval = "unknown" if bound is None else f"± {bound:.2f}"
         print(
             f"{label}{metric['name']} = {metric['score']:.2f} "
-            f"(95 %: ± {metric['bound']:.2f}) {metric['details']}".rstrip()
+            f"(95 %: {interval}) {metric['details']}".rstrip()
         )
         print(f"  {metric['signature']}")
     print(f"{label}exact match {scores.exact:.1%} of {len(pairs)}")

@@ -94,11 +94,14 @@ def read_options(folder):
     """Returns what `write_options` wrote, or fails with one line."""
     path = Path(folder) / RUN
     try:
-        return json.loads(path.read_text())
+        options = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f"{folder} is not a run folder: it holds no {RUN}") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
+    if not (isinstance(options, dict) and {"data", "preset"} <= options.keys()):
+        raise UsageError(f"{path} is not what train wrote: it lacks data or preset")
+    return options
 
 
 def commit():

@@ -231,11 +231,35 @@ def test_errors_say_what_came_and_what_was_expected(rng, arguments, message):
     layer = BahdanauAttention(8)
     layer.build((3, 4, 6), (3, 5, 7))
     shapes = {"query": (3, 4, 6), "value": (3, 5, 7), **arguments}
-    values = {name: np.ones(shape, "float32") for name, shape in shapes.items()}
+    values = {
+        name: np.ones(shape, "bool" if "mask" in name else "float32")
+        for name, shape in shapes.items()
+    }
     with pytest.raises(ValueError) as error:
         layer(values.pop("query"), values.pop("value"), **values)
     lines = str(error.value).splitlines()
     assert any(line.find(message) >= 0 for line in lines), error.value
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        # To be added to scores: as booleans they would mean the opposite.
+        (
+            np.array([[0, -1e9]], "float32"),
+            "must be booleans, True where valid",
+        ),
+        ([[True, False]], "value_mask must be a tensor, got list"),
+    ],
+)
+def test_what_is_no_mask_is_refused(mask, message):
+    layer = BahdanauAttention(8)
+    query, value = np.ones((1, 4), "float32"), np.ones((1, 2, 3), "float32")
+    with pytest.raises(ValueError, match=message):
+        layer(query, value, value_mask=mask)
+    if not isinstance(mask, list):
+        with pytest.raises(ValueError, match=message):
+            layer.prepare(value, mask=mask)
 
 
 def test_ids_in_the_place_of_vectors_are_refused():

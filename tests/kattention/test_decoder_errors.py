@@ -39,12 +39,14 @@ def test_keras_rnn_refuses_the_cell_at_once():
         ({"attention_layer": keras.layers.Dense(3)}, "goes with attend='after'"),
         ({"cell": keras.layers.Dense(3)}, "must be a Keras RNN cell"),
         ({"cell": []}, "got []"),
+        ({"cell": keras.layers.GRU(5)}, "must be a cell, as GRUCell for GRU, got"),
+        ({"attention": keras.layers.AdditiveAttention()}, "have prepare and attend"),
     ],
 )
 def test_impossible_cells_are_refused(arguments, message):
-    arguments = {"cell": keras.layers.GRUCell(5), **arguments}
+    usual = {"cell": keras.layers.GRUCell(5), "attention": BahdanauAttention(4)}
     with pytest.raises(ValueError) as error:
-        AttentionDecoder(attention=BahdanauAttention(4), **arguments)
+        AttentionDecoder(**{**usual, **arguments})
     assert message in str(error.value)
     assert len(str(error.value).splitlines()) == 1
 
@@ -57,6 +59,7 @@ def test_impossible_cells_are_refused(arguments, message):
         ({"memory": (3, 5, 6)}, "memory must have the batch size of inputs, 2"),
         ({"memory": (2, 5, 8)}, "memory must have depth 6"),
         ({"inputs": (2, 4, 4)}, "inputs must have depth 3"),
+        ({"inputs": (2, 0, 3)}, "inputs must have a step, got shape (2, 0, 3)"),
         ({"initial_state": (2, 4)}, "initial_state must be tensors of rank 2"),
         ({"initial_state": ()}, "initial_state must be tensors of rank 2"),
         ({"initial_state": (1, 5)}, "initial_state must have the batch size"),
@@ -68,7 +71,10 @@ def test_errors_say_what_came_and_what_was_expected(arguments, message):
     decoder = make()
     decoder.build((2, 4, 3), (2, 5, 6))
     shapes = {"inputs": (2, 4, 3), "memory": (2, 5, 6), **arguments}
-    values = {name: np.ones(shape, "float32") for name, shape in shapes.items()}
+    values = {
+        name: np.ones(shape, "bool" if "mask" in name else "float32")
+        for name, shape in shapes.items()
+    }
     with pytest.raises(ValueError) as error:
         decoder(values.pop("inputs"), **values)
     assert any(message in line for line in str(error.value).splitlines()), error.value

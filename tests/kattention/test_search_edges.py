@@ -126,9 +126,53 @@ def test_logits_without_a_known_size_are_refused():
 
 
 @pytest.mark.parametrize("search", [beam, greedy])
-def test_logits_of_other_rows_are_refused(search):
-    def step(tokens, state):
-        return tf.zeros([3, 5]), state, None
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (
+            lambda state: (tf.zeros([3, 5]), state, None),
+            "as its tokens have, got",
+        ),
+        (
+            lambda state: (tf.zeros([3, 1, 5]), state, None),
+            "return logits .N, V.,",
+        ),
+        (lambda state: (tf.zeros([2, 5]), state), "return .logits, state, alignment.,"),
+        (lambda state: None, "alignment., got NoneType"),
+    ],
+)
+def test_a_step_that_returns_something_else_is_refused(search, returned, message):
+    with pytest.raises(ValueError, match=message):
+        search(lambda tokens, state: returned(state), tf.zeros([2, 1]))
 
-    with pytest.raises(ValueError, match="rows, as its tokens have, got"):
-        search(step, tf.zeros([2, 1]))
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ([tf.zeros([2, 1]), tf.zeros([3, 1])], "state must have 2 rows, as its first"),
+        (None, "state must hold at least one tensor.* and no None, got None"),
+        ([], "state must hold at least one tensor"),
+        (tf.zeros([]), "state must hold tensors with rows, got a scalar"),
+    ],
+)
+def test_a_state_without_rows_is_refused(state, message):
+    with pytest.raises(ValueError, match=message):
+        beam(table_step(np.zeros((4, 4))), state)
+
+
+def test_tokens_with_a_fraction_are_refused():
+    step, state = table_step(np.zeros((6, 6))), tf.zeros([1, 1])
+    with pytest.raises(ValueError, match="prefix must be integers, got float32"):
+        beam(step, state, prefix=[[4.9]])
+    with pytest.raises(ValueError, match="tokens must be integers, got float32"):
+        force(step, state, [[4.9]])
+
+
+def test_a_graph_does_not_spread_numbers_of_one_row_over_others():
+    @tf.function(input_signature=[tf.TensorSpec([None, 1]), tf.TensorSpec([None])])
+    def draw(state, temperature):
+        return sample(table_step(np.zeros((6, 6))), state, 1, temperature=temperature)
+
+    assert draw(tf.zeros([2, 1]), tf.ones([2])).tokens.shape[0] == 2
+    with pytest.raises(tf.errors.InvalidArgumentError, match="temperature must be a"):
+        draw(tf.zeros([2, 1]), tf.ones([1]))

@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import keras
@@ -83,7 +84,12 @@ def test_a_folder_that_is_no_run_is_refused(translator, tmp_path):
     with pytest.raises(ValueError, match=r"not a run folder: .*no model\.keras"):
         Translator.load(tmp_path)
     translator.save(tmp_path)
-    (tmp_path / "model.keras").write_bytes(b"broken")
+    file = tmp_path / "model.keras"
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"model\.keras is damaged: train or copy it"):
+        Translator.load(tmp_path)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("config.json", "{}")
     with pytest.raises(ValueError, match=r"model\.keras cannot be loaded") as error:
         Translator.load(tmp_path)
     assert len(str(error.value).splitlines()) == 1
@@ -310,6 +316,7 @@ def test_nothing_can_be_copied_without_attention():
         ({"prefixes": ["\ud800"]}, "prefixes must be valid Unicode"),
         ({"max_ratio": float("inf")}, "max_ratio must be at least 0 and finite"),
         ({"max_length": 0}, "max_length must be at least 1, got 0"),
+        ({"max_length": 3, "min_length": 5}, "at least the min_length 5, got 3"),
         ({"max_ratio": -1}, "max_ratio must be at least 0 and finite, got -1"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
     ],

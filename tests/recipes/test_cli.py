@@ -87,7 +87,7 @@ def test_translate_takes_arguments_or_lines(trained, tmp_path, capsys, monkeypat
     assert call("translate", trained, "a cat", "the dog 1", "--plot", plot) == 0
     from_arguments = capsys.readouterr().out
     assert plot.read_bytes()[1:4] == b"PNG"
-    lines = io.TextIOWrapper(io.BytesIO(b"a cat\nthe dog 1\r\n"))
+    lines = io.TextIOWrapper(io.BytesIO(b"a cat\n  the dog 1 \r\n"))
     monkeypatch.setattr(sys, "stdin", lines)
     assert call("translate", trained) == 0
     assert capsys.readouterr().out == from_arguments
@@ -222,6 +222,8 @@ def test_the_toy_runs_without_attention_and_says_synthetic(tmp_path, capsys):
 def wrong(tmp_path, trained):
     """Files and folders that are not what a command wants."""
     (tmp_path / "empty.tsv").touch()
+    (tmp_path / "b.tsv").write_text("a\tb\nc\td\n")
+    (tmp_path / "gold").write_text("1-1\n")
     (tmp_path / "column.tsv").write_text("a\tb\nonly\n")
     (tmp_path / "latin.tsv").write_bytes("a\tb\nça\té\n".encode("latin-1"))
     (tmp_path / "a.en").write_text("x\ny\nz\n")
@@ -268,6 +270,8 @@ def wrong(tmp_path, trained):
         ("translate {RUN} hello --samples 2 --top-p 2", "at most 1, got 2.0"),
         ("translate {RUN} hello --top-k 2", "--top-k goes with --samples"),
         ("export {T}/begun {T}/served", "it holds no model.keras"),
+        ("evaluate {T}/begun", "is not what train wrote: it lacks data or preset"),
+        ("align {RUN} --pairs {T}/b.tsv --gold {T}/gold", "gold links must be 2 lines"),
         ("align {RUN} --gold-first 1", "--gold-first goes with --gold"),
         ("evaluate {RUN} --language de", "goes with --tokenized-references"),
         ("evaluate {RUN} --pairs {T}/b.tsv --data-dir {T}", "goes with --data"),

@@ -38,6 +38,17 @@ def test_scores_are_sacrebleu_s_with_bounds_and_signatures():
     assert chrf["score"] > 50
 
 
+def test_a_metric_that_sacrebleu_cannot_bound_is_scored_all_the_same(capsys):
+    pairs, found = Pairs(["a", "b"], [["b"], ["bar"]]), ["x y", "foo bar baz"]
+    scores = evaluate.score(found, pairs)
+    bleu, chrf, _ = scores.metrics
+    assert (bleu["bound"], chrf["bound"]) == (0, None)
+    assert chrf["score"] == pytest.approx(56.36, abs=0.01)
+    assert "bs:" not in chrf["signature"]
+    evaluate.report(scores, found, pairs)
+    assert "chrF2 = 56.36 (95 %: unknown)" in capsys.readouterr().out
+
+
 def test_sentences_are_grouped_by_length_and_ranked():
     scores = evaluate.score(HYPOTHESES, PAIRS)
     found = {group["words"]: group["sentences"] for group in scores.by_length}
