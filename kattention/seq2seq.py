@@ -15,12 +15,13 @@ class Seq2Seq(keras.Model):
 
     Called on `[source_ids, target_ids]` it is a functional model with teacher
     forcing. `encode` and `step` are what a search needs, and all it needs.
-    Ids: 0 padding, 1 unknown, 2 start, 3 end.
+    Ids: 0 padding, 1 unknown, 2 start, 3 end. To copy one, use `from_config`:
+    `keras.models.clone_model` makes a plain functional model of it.
 
     Args:
         source_embedding: A layer, ids `(B, S)` -> vectors `(B, S, E)`.
         encoder: A `keras.Model`, vectors -> `[states (B, S, D), s_0, ...]`:
-            the memory, then the decoder's initial states.
+            the memory, then the decoder's initial states, zeros when absent.
         target_embedding: A layer like `source_embedding`, and the same object
             when the vocabulary is shared.
         decoder: An `AttentionRNN` with `return_sequences=True`.
@@ -89,7 +90,7 @@ class Seq2Seq(keras.Model):
         source = keras.Input((None,), dtype="int32", name="source_ids")
         target = keras.Input((None,), dtype="int32", name="target_ids")
         mask = ops.not_equal(source, PADDING)
-        memory, *initial = encoder(source_embedding(source), mask=mask)
+        memory, *initial = _as_list(encoder(source_embedding(source), mask=mask))
         vectors = target_embedding(target)
         outputs = decoder(
             vectors, memory=memory, initial_state=initial or None, memory_mask=mask
@@ -130,7 +131,8 @@ class Seq2Seq(keras.Model):
         """
         mask = ops.not_equal(source_ids, PADDING)
         vectors = self.source_embedding(source_ids)
-        memory, *initial = self.encoder(vectors, mask=mask, training=training)
+        told = {} if training is None else {"training": training}
+        memory, *initial = _as_list(self.encoder(vectors, mask=mask, **told))
         state = self.decoder.cell.get_initial_state(ops.shape(source_ids)[0])
         # For `attend="after"` the encoder may leave the attention vector out.
         for place, given in enumerate(initial):
@@ -157,7 +159,8 @@ class Seq2Seq(keras.Model):
             vectors, state, memory, training=training
         )
         parts = [ops.expand_dims(output, 1), ops.expand_dims(vectors, 1)]
-        features = self.readout(parts, training=training)
+        told = {} if training is None else {"training": training}
+        features = self.readout(parts, **told)
         if self.logits is None:
             scores = self.target_embedding(features, reverse=True)
         else:
@@ -191,3 +194,7 @@ class Seq2Seq(keras.Model):
         if parts["target_embedding"] is None:
             parts["target_embedding"] = parts["source_embedding"]
         return cls(**parts)
+
+
+def _as_list(outputs):
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

@@ -40,7 +40,8 @@ class BahdanauAttention(keras.layers.Layer):
     Masked positions get weight exactly 0. A row without any valid position,
     and a masked query, get weights 0 and context 0. The softmax runs in
     float32 at least, whatever the dtype policy. Nothing of a call stays on
-    the layer: weights are returned, memory is an argument.
+    the layer: weights are returned, memory is an argument. Of a query of rank
+    3 it has first derivatives only.
 
     Args:
         units: Size `U` of the hidden layer that scores.

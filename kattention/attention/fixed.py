@@ -37,11 +37,12 @@ class FixedContext(keras.layers.Layer):
         half = value.shape[-1] // 2
         forward, backward = value[:, -1:, :half], value[:, :1, half:]
         if mask is not None:
-            # Right padding: the last valid position differs from row to row.
-            valid = ops.cast(mask, self.compute_dtype)
-            after = ops.pad(valid[:, 1:], [[0, 0], [0, 1]])
-            last = ops.expand_dims(valid * (1 - after), 1)  # (B, 1, S), one-hot
-            forward = ops.matmul(last, value[..., :half])
+            # The first and the last valid position differ from row to row.
+            valid = ops.cast(mask, "int32")
+            last = ops.logical_and(mask, ops.cumsum(valid[:, ::-1], 1)[:, ::-1] == 1)
+            first = ops.logical_and(mask, ops.cumsum(valid, axis=1) == 1)
+            forward = _pick(value[..., :half], last)
+            backward = _pick(value[..., half:], first)
         return {"value": ops.concatenate([forward, backward], axis=-1)}
 
     def attend(self, query, memory, state=(), training=None):
@@ -51,6 +52,15 @@ class FixedContext(keras.layers.Layer):
         zeros = ops.zeros_like(query[..., :1])  # (B, T, 1)
         return memory["value"] + ops.cast(zeros, self.compute_dtype), None, state
 
-    def call(self, query, value, value_mask=None):
-        context, _, _ = self.attend(query, self.prepare(value, mask=value_mask))
+    def call(self, query, value, key=None, value_mask=None):
+        context, _, _ = self.attend(query, self.prepare(value, key, value_mask))
         return context
+
+    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+        return (*query_shape[:-1], value_shape[-1])
+
+
+def _pick(values, place):
+    """The value `(B, 1, D)` of the one place that is `True` in each row."""
+    place = ops.expand_dims(ops.cast(place, values.dtype), 1)
+    return ops.matmul(place, values)

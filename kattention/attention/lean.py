@@ -2,7 +2,8 @@
 
 `tanh(query + key)` for all pairs is `(B, T, S, U)`: gigabytes for sequences of
 a few hundred. Here it exists for one position at a time, forwards and
-backwards. The sum is the same, `additive_score` its specification.
+backwards. The sum is the same, `additive_score` its specification. Its gradient
+has no gradient of its own.
 """
 
 from functools import cache

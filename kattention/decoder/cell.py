@@ -175,7 +175,9 @@ class AttentionDecoder(keras.layers.Layer):
 
     def step(self, inputs, states, memory, training=None):
         """One step by hand: `__call__` by the name that a search uses."""
-        return self(inputs, list(states), memory, training=training)
+        # Said as None, it would be None for all layers around and after it too.
+        told = {} if training is None else {"training": training}
+        return self(inputs, list(states), memory, **told)
 
     def call(self, inputs, states, memory, training=None):
         shapes.check_rank("inputs", inputs.shape, (2,))
@@ -239,6 +241,10 @@ class AttentionDecoder(keras.layers.Layer):
 
     def _look(self, query, memory, training):
         """Attends with `(N, Dq)`, where `N = B * K` for the memory's `B` rows."""
+        if not isinstance(memory, dict):
+            raise ValueError(
+                f"memory must be what prepare() returned, got {type(memory).__name__}"
+            )
         rows, batch = ops.shape(query)[0], ops.shape(memory["value"])[0]
         if isinstance(rows, int) and isinstance(batch, int):
             beams = rows // max(batch, 1)

@@ -266,12 +266,14 @@ def _check(beam_width, no_repeat_ngram, groups):
 
 def _check_penalties(length_penalty, coverage_penalty, source_mask, diversity):
     check_length_penalty(length_penalty)
-    if not coverage_penalty >= 0:
-        raise ValueError(f"coverage_penalty must be at least 0, got {coverage_penalty}")
+    if not 0 <= coverage_penalty < float("inf"):
+        raise ValueError(
+            f"coverage_penalty must be at least 0 and finite, got {coverage_penalty}"
+        )
     if coverage_penalty and source_mask is None:
         raise ValueError("coverage_penalty needs source_mask, got None")
-    if not diversity >= 0:
-        raise ValueError(f"diversity must be at least 0, got {diversity}")
+    if not 0 <= diversity < float("inf"):
+        raise ValueError(f"diversity must be at least 0 and finite, got {diversity}")
 
 
 def _check_aligned(aligned):

@@ -53,8 +53,16 @@ class Stepper:
             )
         if logits.shape.rank != 2:
             raise ValueError(f"step must return logits (N, V), got {logits.shape}")
-        check_rows("the logits of step", logits, tf.shape(tokens)[0], "its tokens have")
+        rows = tf.shape(tokens)[0]
+        check_rows("the logits of step", logits, rows, "its tokens have")
         self.aligned = alignment is not None
+        if self.aligned:
+            alignment = tf.convert_to_tensor(alignment)
+            if alignment.shape.rank != 2:
+                raise ValueError(
+                    f"step must return an alignment (N, S), got {alignment.shape}"
+                )
+            check_rows("the alignment of step", alignment, rows, "its tokens have")
         if not self.aligned:
             alignment = tf.zeros([tf.shape(tokens)[0], 0])
         state = tf.nest.pack_sequence_as(state, tf.nest.flatten(new_state))

@@ -160,7 +160,8 @@ class Pipeline:
                     f"the model must have logits for the {size} tokens of the target "
                     f"tokenizer, got {logits.shape[-1]}: is it of another model?"
                 )
-            return logits, state, alignment
+            # A model may have logits to spare, which are no tokens.
+            return logits[..., :size], state, alignment
 
         return source, step, state
 

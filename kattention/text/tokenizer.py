@@ -167,6 +167,7 @@ def _train(lines, vocabulary_size):
         # It would be taken off again in decoding, together with a real one.
         add_dummy_prefix=False,
         character_coverage=0.9995,
+        max_sentence_length=2**30,  # it would skip longer lines without a word
         pad_id=PADDING,
         unk_id=UNKNOWN,
         bos_id=START,

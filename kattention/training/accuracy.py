@@ -8,7 +8,7 @@ from kattention.training.tokens import pack_like
 
 @keras.saving.register_keras_serializable(package="kattention")
 class TokenAccuracy(keras.metrics.Mean):
-    """The share of tokens, padding left out, that have the highest logit."""
+    """The share of tokens, padding left out, whose logit no other exceeds."""
 
     def __init__(self, name="accuracy", dtype=None):
         super().__init__(name=name, dtype=dtype)

@@ -105,6 +105,7 @@ class GuidedAlignment(keras.losses.Loss):
     def call(self, y_true, y_pred):
         links = ops.cast(y_true, y_pred.dtype)
         total = ops.sum(links, axis=-1)
-        # A weight may round to 0: its gradient must stay finite.
-        logs = ops.log(ops.maximum(y_pred, 1e-6))
+        # A weight may round to 0: its gradient must stay finite. Far lower,
+        # the floor leaves a weight that is merely small its way up.
+        logs = ops.log(ops.maximum(y_pred, 1e-30))
         return -ops.sum(links * logs, axis=-1) / ops.where(total == 0, 1, total)

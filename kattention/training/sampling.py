@@ -17,7 +17,8 @@ class ScheduledSampling(keras.Model):
     Otherwise it is the model, whose weights it trains.
 
     Args:
-        model: A model with `encode` and `step`, as `Seq2Seq` has.
+        model: A model with `encode` and `step`, as `Seq2Seq` has, which take
+            `training`.
         share: Where `share` begins. It is a variable, for a callback to raise.
 
     Call arguments:
@@ -75,7 +76,7 @@ class ScheduledSampling(keras.Model):
             uniform[0] < self.share, ops.not_equal(target_ids, PADDING)
         )
         places = ops.arange(shape[1])
-        memory, state = self.model.encode(source_ids)
+        memory, state = self.model.encode(source_ids, training=False)
 
         def unfinished(time, mixed, state):
             return time < shape[1]
@@ -83,7 +84,7 @@ class ScheduledSampling(keras.Model):
         def advance(time, mixed, state):
             # What was mixed at the step before is what the model reads here.
             tokens = ops.take(mixed, time - 1, axis=1)
-            logits, state, _ = self.model.step(tokens, state, memory)
+            logits, state, _ = self.model.step(tokens, state, memory, training=False)
             draws = _draw(logits, ops.take(uniform[1], time, axis=1))
             here = ops.logical_and(replaced, ops.expand_dims(places == time, 0))
             draws = ops.cast(ops.expand_dims(draws, 1), mixed.dtype)

@@ -258,7 +258,7 @@ def _plot(found, path):
 def _export(options):
     with tqdm(total=3, desc="loading the model", disable=None) as progress:
         translator = _load(options)
-        example = run.read_options(options.folder)["example"]
+        example = run.read_options(options.folder).get("example", "")
         progress.update()
         progress.set_description("writing")
         path = translator.export(options.path, example, **search_options(options))

@@ -289,3 +289,17 @@ def test_the_fixed_context_is_the_final_state_of_both_directions():
     )
     assert weights is None
     assert to_numpy(context).tolist() == [[8, 9, 2, 3], [16, 17, 14, 15]]
+    np.testing.assert_array_equal(
+        to_numpy(layer(np.zeros((2, 5), "float32"), value, value_mask=mask)), context
+    )
+
+
+def test_the_fixed_context_is_that_of_valid_positions_wherever_they_are():
+    value = np.arange(12, dtype="float32").reshape(1, 3, 4)
+    for mask, expected in (
+        ([True, False, True], [8, 9, 2, 3]),
+        ([False, True, True], [8, 9, 6, 7]),
+        ([False, False, False], [0, 0, 0, 0]),
+    ):
+        memory = FixedContext().prepare(value, mask=np.array([mask]))
+        np.testing.assert_array_equal(to_numpy(memory["value"])[0, 0], expected)

@@ -18,10 +18,10 @@ TARGET = np.array([[2, 9, 10, 11, 12], [2, 13, 14, 0, 0]], "int32")
 class Counting(keras.Model):
     """After token n comes n + 1, for certain; the state counts the steps."""
 
-    def encode(self, source_ids):
+    def encode(self, source_ids, training=None):
         return (), [ops.zeros((ops.shape(source_ids)[0], 1))]
 
-    def step(self, tokens, state, memory):
+    def step(self, tokens, state, memory, training=None):
         return 100.0 * ops.one_hot(tokens + 1, 40), [state[0] + 1], None
 
     def call(self, inputs, training=None):
@@ -75,7 +75,7 @@ def test_tokens_are_drawn_without_dropout():
 
 def test_tokens_are_drawn_by_their_probabilities():
     class Fixed(Counting):
-        def step(self, tokens, state, memory):
+        def step(self, tokens, state, memory, training=None):
             # Padding has most of it, and is not drawn.
             logits = ops.log(ops.array([[5.0, 0.1, 0.6, 0.3]]))
             return ops.repeat(logits, ops.shape(tokens)[0], axis=0), state, None

@@ -137,13 +137,22 @@ def test_logits_without_a_known_size_are_refused():
             lambda state: (tf.zeros([3, 1, 5]), state, None),
             "return logits .N, V.,",
         ),
+        (
+            lambda state: (tf.zeros([2, 5]), state, tf.zeros([3, 4])),
+            "the alignment of step must have",
+        ),
+        (
+            lambda state: (tf.zeros([2, 5]), state, tf.zeros([2, 1, 4])),
+            "an alignment .N, S., got",
+        ),
         (lambda state: (tf.zeros([2, 5]), state), "return .logits, state, alignment.,"),
         (lambda state: None, "alignment., got NoneType"),
     ],
 )
 def test_a_step_that_returns_something_else_is_refused(search, returned, message):
     with pytest.raises(ValueError, match=message):
-        search(lambda tokens, state: returned(state), tf.zeros([2, 1]))
+        options = {"beam_width": 1} if search is beam else {}
+        search(lambda tokens, state: returned(state), tf.zeros([2, 1]), **options)
 
 
 @pytest.mark.parametrize(

@@ -199,3 +199,45 @@ def test_parts_of_other_precisions_give_a_state_that_stays_what_it_is(part):
     after = [keras.backend.standardize_dtype(one.dtype) for one in state]
     assert before == after
     assert np.isfinite(to_numpy(model([SOURCE, TARGET], training=True))).all()
+
+
+def test_steps_by_hand_leave_training_to_the_model_around_them():
+    told = []
+
+    class Probe(keras.layers.Layer):
+        def call(self, inputs, training=None):
+            told.append(training)
+            return inputs
+
+    class ByHand(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.model, self.probe = make_seq2seq(dropout=0.5), Probe()
+
+        def call(self, source):
+            memory, state = self.model.encode(source)
+            logits, *_ = self.model.step(source[:, 0], state, memory)
+            return self.probe(logits)
+
+    by_hand = ByHand()
+    calls = [
+        to_numpy(by_hand(ops.array(SOURCE), training=training))
+        for training in (True, True, False, False)
+    ]
+    assert told[-4:] == [True, True, False, False]  # before them it was built
+    assert (calls[0] != calls[1]).any()
+    np.testing.assert_array_equal(calls[2], calls[3])
+
+
+def test_an_encoder_may_leave_the_first_state_to_zeros():
+    model = make_seq2seq()
+    vectors = keras.Input((None, 8))
+    states = keras.layers.GRU(12, return_sequences=True)(vectors)
+    embedding = model.target_embedding
+    bare = kattention.Seq2Seq(
+        *(embedding, keras.Model(vectors, states), embedding),
+        *(model.decoder, model.readout),
+    )
+    expected = to_numpy(bare([SOURCE, TARGET]))
+    logits, _ = steps(bare, SOURCE, TARGET)
+    np.testing.assert_allclose(logits, expected, atol=1e-6)

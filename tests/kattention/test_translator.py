@@ -339,6 +339,17 @@ def test_a_tokenizer_of_another_model_is_refused(translator):
         mixed.translate(["ab"])
 
 
+def test_logits_to_spare_are_no_tokens():
+    tokenizer = SubwordTokenizer.train(["abcdefghij"], 271)
+    reader = Reader(tokenizer, "ab ")
+    reader.ids = tf.concat([[275], reader.ids], axis=0)  # which it likes best
+    reader.size = 280
+    translator = Translator(reader, tokenizer, tokenizer)
+    [found] = translator.translate(["cd"], beam_width=1, max_length=3)
+    assert len(found.target_tokens) == 3
+    np.testing.assert_array_equal(found.alignment, np.eye(4)[:3])
+
+
 def test_samples_of_any_temperature_take_one_graph(translator, monkeypatch):
     monkeypatch.setattr(translator, "_graphs", {})
     found = [
