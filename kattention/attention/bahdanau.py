@@ -61,7 +61,8 @@ class BahdanauAttention(keras.layers.Layer):
         value: Floats `(B, S, Dv)`, what is averaged.
         key: Floats `(B, S, Dk)`, what is scored; `value` when absent.
         query_mask: Booleans `(B, T)`, or `(B,)` for one step. Taken from the
-            Keras mask of `query` when absent.
+            Keras mask of `query` when absent; that of the context is the Keras
+            mask in any case.
         value_mask: Booleans `(B, S)`. Taken from the Keras mask of `value`
             when absent.
         return_attention_scores: Return the weights too.

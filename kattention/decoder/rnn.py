@@ -35,7 +35,7 @@ class AttentionRNN(keras.layers.Layer):
             `attend="after"` the cells' states alone, the attention vector
             then being zeros. Zeros when absent.
         inputs_mask: Booleans `(B, T)`. Taken from the Keras mask of `inputs`
-            when absent.
+            when absent; that of the outputs is the Keras mask in any case.
         memory_mask: Booleans `(B, S)`. Taken from the Keras mask of `memory`
             when absent.
         training: Whether dropout is on.

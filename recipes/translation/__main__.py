@@ -154,9 +154,14 @@ def _translate(options):
     # Where the translations go to a terminal, they are the progress.
     hidden = True if sys.stdout.isatty() else None
     progress = tqdm(lines, "translating", unit="line", disable=hidden)
+    several = options.samples or options.nbest
     for number, line in enumerate(map(str.strip, progress)):
+        if not line:  # the model would make something up
+            if not several:
+                print(flush=True)
+            continue
         found = _hypotheses(translator, line, number, options)
-        if options.samples or options.nbest:
+        if several:
             for one in found:
                 print(f"{number + 1}\t{one.score:.4f}\t{one.text}", flush=True)
         else:

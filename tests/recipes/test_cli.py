@@ -92,6 +92,9 @@ def test_translate_takes_arguments_or_lines(trained, tmp_path, capsys, monkeypat
     assert call("translate", trained) == 0
     assert capsys.readouterr().out == from_arguments
     assert len(from_arguments.splitlines()) == 2
+    assert call("translate", trained, " ", "a cat") == 0
+    blank, line = capsys.readouterr().out.splitlines()
+    assert (blank, line) == ("", from_arguments.splitlines()[0])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a cat\n\xff\n")))
     assert call("translate", trained) == 2
     assert "standard input, line 2: not UTF-8" in capsys.readouterr().err
