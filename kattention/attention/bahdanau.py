@@ -186,11 +186,7 @@ class BahdanauAttention(keras.layers.Layer):
             The memory: a dict of `"key"` `(B, S, U)`, `"value"` `(B, S, Dv)`
             and, if a mask is given, `"mask"` `(B, S)`. Rows can be gathered.
         """
-        if not self.built:
-            raise ValueError(
-                f"{self.name} has no weights yet: call it once, or "
-                "build(query_shape, value_shape), before prepare()"
-            )
+        self._check_built("prepare")
         value = self._convert("value", value)
         key = value if key is None else self._convert("key", key)
         shapes.check_memory(value.shape, key.shape)
@@ -221,8 +217,20 @@ class BahdanauAttention(keras.layers.Layer):
         Returns:
             `(context, weights, state)`, shaped as `__call__` returns them.
         """
+        self._check_built("attend")
+        if not isinstance(memory, dict):
+            raise ValueError(
+                f"memory must be what prepare() returned, got {type(memory).__name__}"
+            )
         context, weights = self._read(query, memory, training, additive_score)
         return context, weights, state
+
+    def _check_built(self, method):
+        if not self.built:
+            raise ValueError(
+                f"{self.name} has no weights yet: call it once, or "
+                f"build(query_shape, value_shape), before {method}()"
+            )
 
     def _read(self, query, memory, training, score):
         query = self._convert("query", query)

@@ -166,6 +166,11 @@ class AttentionDecoder(keras.layers.Layer):
         cells = self.cells[:1] if self.attend == "between" else self.cells
         states = [state for cell in cells for state in _initial(cell, batch_size)]
         if self.attend == "after":
+            if not self.built:
+                raise ValueError(
+                    f"{self.name} must be built before get_initial_state(): with "
+                    "attend='after' the depth of a state is the memory's"
+                )
             states.append(ops.zeros((batch_size, self._vector_size)))
         return [ops.cast(state, self.compute_dtype) for state in states]
 

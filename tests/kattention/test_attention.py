@@ -277,6 +277,15 @@ def test_impossible_settings_are_refused(bad):
 def test_prepare_before_build_says_what_to_do():
     with pytest.raises(ValueError, match="call it once"):
         BahdanauAttention(4).prepare(np.ones((1, 2, 3)))
+    with pytest.raises(ValueError, match=r"before attend\(\)"):
+        BahdanauAttention(4).attend(np.ones((1, 2)), {})
+
+
+def test_a_memory_that_was_not_prepared_is_refused():
+    layer = BahdanauAttention(4)
+    layer.build((1, 2), (1, 2, 3))
+    with pytest.raises(ValueError, match=r"what prepare\(\) returned, got ndarray"):
+        layer.attend(np.ones((1, 2), "float32"), np.ones((1, 2, 3), "float32"))
 
 
 def test_the_fixed_context_is_the_final_state_of_both_directions():

@@ -51,6 +51,18 @@ def test_impossible_cells_are_refused(arguments, message):
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_a_cell_by_hand_says_what_it_needs():
+    cell = AttentionDecoder(
+        keras.layers.GRUCell(5), BahdanauAttention(4), attend="after"
+    )
+    with pytest.raises(ValueError, match=r"must be built before get_initial_state"):
+        cell.get_initial_state(2)
+    cell.build((2, 3), (2, 4, 6))
+    states, memory = cell.get_initial_state(2), np.ones((2, 4, 6), "float32")
+    with pytest.raises(ValueError, match=r"memory must be what prepare\(\) returned"):
+        cell.step(np.ones((2, 3), "float32"), states, memory)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
