@@ -63,9 +63,9 @@ def run(cell, inputs, memory, states, inputs_mask, noise=None, training=True):
     cells = tuple(gates.gates_of(one) for one in cell.cells)
     stacks, contexts, weights = loop.decode(cells, operands, length)
     final = [stack[length - 1] for stack in stacks]
-    outputs = ops.concatenate([stacks[0][:length], contexts[:length]], axis=-1)
+    outputs = ops.concatenate([_cut(stacks[0], length), _cut(contexts, length)], -1)
     outputs = ops.transpose(outputs, (1, 0, 2))
-    alignments = ops.transpose(weights[:length, :, :source], (1, 0, 2))
+    alignments = ops.transpose(_cut(weights, length, source), (1, 0, 2))
     if inputs_mask is not None:
         outputs = _repeat_last(outputs, inputs_mask)
         valid = ops.expand_dims(inputs_mask, -1)
@@ -148,6 +148,15 @@ def _by_step(tensor, like):
     if len(tensor.shape) == 2:
         tensor = ops.expand_dims(tensor, -1)
     return round_up(ops.transpose(tensor, (1, 0, 2)), axis=0)
+
+
+def _cut(stack, length, depth=None):
+    """`(T, B, D)` without its padding."""
+    _, batch, whole = ops.shape(stack)
+    # Not `stack[:length]`, the gradient of which is several times as slow.
+    return ops.slice(
+        stack, (0, 0, 0), (length, batch, whole if depth is None else depth)
+    )
 
 
 def _repeat_last(outputs, mask):

@@ -8,6 +8,7 @@ import keras
 import kattention
 from kattention.training import (
     Budget,
+    FusedAdam,
     GuidedAlignment,
     ScheduledSampling,
     TokenCrossentropy,
@@ -91,9 +92,7 @@ def _new_model(preset, tokenizers, attention):
         model = ScheduledSampling(model)
     average = {"use_ema": True, "ema_momentum": preset.ema} if preset.ema else {}
     model.compile(
-        keras.optimizers.Adam(
-            preset.learning_rate, global_clipnorm=preset.clip_norm, **average
-        ),
+        FusedAdam(preset.learning_rate, global_clipnorm=preset.clip_norm, **average),
         loss,
         loss_weights=weights,
         # Slower and unsteady for loops of changing length on a CPU.
