@@ -218,10 +218,7 @@ class BahdanauAttention(keras.layers.Layer):
             `(context, weights, state)`, shaped as `__call__` returns them.
         """
         self._check_built("attend")
-        if not isinstance(memory, dict):
-            raise ValueError(
-                f"memory must be what prepare() returned, got {type(memory).__name__}"
-            )
+        shapes.check_prepared(memory)
         context, weights = self._read(query, memory, training, additive_score)
         return context, weights, state
 

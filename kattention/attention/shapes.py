@@ -49,6 +49,14 @@ def check_memory(value_shape, key_shape):
         )
 
 
+def check_prepared(memory):
+    """Refuses a memory that is not yet projected."""
+    if not isinstance(memory, dict):
+        raise ValueError(
+            f"memory must be what prepare() returned, got {type(memory).__name__}"
+        )
+
+
 def check_inputs(query_shape, value_shape, key_shape=None):
     """Refuses shapes that one call of attention cannot take together."""
     check_rank("query", query_shape, (2, 3))

@@ -246,10 +246,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     def _look(self, query, memory, training):
         """Attends with `(N, Dq)`, where `N = B * K` for the memory's `B` rows."""
-        if not isinstance(memory, dict):
-            raise ValueError(
-                f"memory must be what prepare() returned, got {type(memory).__name__}"
-            )
+        shapes.check_prepared(memory)
         rows, batch = ops.shape(query)[0], ops.shape(memory["value"])[0]
         if isinstance(rows, int) and isinstance(batch, int):
             beams = rows // max(batch, 1)
