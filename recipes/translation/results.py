@@ -141,7 +141,8 @@ def _command(recorded):
         if recorded[name] is not None:
             words += [f"--{name}", recorded[name]]
     for field in fields(Preset):
-        value = recorded["preset"][field.name]
+        # A run of before this choice made the usual one.
+        value = recorded["preset"].get(field.name, getattr(usual, field.name))
         flag = field.name.replace("_", "-")
         if value == getattr(usual, field.name):
             continue
