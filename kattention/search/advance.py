@@ -119,12 +119,8 @@ def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
     finished = tf.cond(tf.reduce_any(finishes), merge, lambda: finished)
     # In the order of their ranks, which a cost makes another than the scores'.
     order = tf.where(stays, tf.range(count, 0, -1), 0)
-    _, chosen = tf.math.top_k(order, width)
-    live = tf.where(
-        tf.gather(stays, chosen, batch_dims=1),
-        tf.gather(scores, chosen, batch_dims=1),
-        IMPOSSIBLE,
-    )
+    order, chosen = tf.math.top_k(order, width)
+    live = tf.where(order > 0, tf.gather(scores, chosen, batch_dims=1), IMPOSSIBLE)
     token = tf.gather(token, chosen, batch_dims=1)
     parent = tf.gather(parent, chosen, batch_dims=1)
     # The sum can only fall, so a hypothesis is worth most at once or, where

@@ -47,7 +47,9 @@ def greedy(step, state, start=2, end=3, max_length=80, length_penalty=1.0, forbi
 
     def choose(time, logits):
         scores, tokens = candidates(logits, 1, rules)
-        score, best = tf.math.top_k(scores, 1)
-        return tf.gather(tokens, best, batch_dims=1)[:, 0], score[:, 0]
+        if rules.forbid:  # the best are several
+            scores, best = tf.math.top_k(scores, 1)
+            tokens = tf.gather(tokens, best, batch_dims=1)
+        return tokens[:, 0], scores[:, 0]
 
     return walk(step, state, rows, choose, start, end, limit, length_penalty)

@@ -22,14 +22,15 @@ def top_k(values, k):
         `(values, ids)`, each `(N, k)`.
     """
     size = values.shape[-1]
-    if size is None or size < 4 * k * CHUNK:
-        return tf.math.top_k(values, k)
+    if size is None or k == 1 or size < 4 * k * CHUNK:
+        return tf.math.top_k(values, k)  # which sorts nothing for one
     if size % CHUNK:
         missing = -size % CHUNK
         values = tf.pad(values, [[0, 0], [0, missing]], constant_values=IMPOSSIBLE)
     chunks = tf.reshape(values, [-1, -(-size // CHUNK), CHUNK])
     _, chosen = tf.math.top_k(tf.reduce_max(chunks, axis=-1), k)
-    chosen = tf.sort(chosen, axis=-1)  # for equal values: lower ids first
+    # In their order, so that of equal values lower ids come first.
+    chosen = -tf.math.top_k(-chosen, k).values
     few = tf.reshape(tf.gather(chunks, chosen, batch_dims=1), [-1, k * CHUNK])
     values, index = tf.math.top_k(few, k)
     chunk = tf.gather(chosen, index // CHUNK, batch_dims=1)

@@ -15,24 +15,40 @@ def trace(finished, tokens, parents, alignments):
     Returns:
         `(tokens (B, K, T), alignments (B, K, T, S))`, 0 after the end.
     """
-    times = tf.range(tf.shape(tokens)[0])
-
-    def back(later, now):
-        pointer, _ = later
-        time, tokens, parents = now
-        last = time == finished.length - 1
-        token = tf.where(last, finished.token, tf.gather(tokens, pointer, batch_dims=1))
-        pointer = tf.where(
-            last, finished.parent, tf.gather(parents, pointer, batch_dims=1)
-        )
-        return pointer, token
-
-    nothing = tf.zeros_like(finished.token)
-    pointers, tokens = tf.scan(
-        back, (times, tokens, parents), (nothing, nothing), reverse=True
-    )
-    inside = times[:, None, None] < finished.length  # (T, B, K)
-    tokens = tf.where(inside, tokens, 0)
-    alignments = tf.gather(alignments, pointers, batch_dims=2)
+    width = tokens.shape[2]
+    times = tf.range(tf.shape(tokens)[0])[:, None, None]
+    last = times == finished.length - 1  # (T, B, K)
+    # K live hypotheses stand in front of the K finished ones, each of which
+    # comes from itself but at its last token.
+    themselves = tf.broadcast_to(width + tf.range(width), tf.shape(last))
+    sources = tf.where(last, finished.parent, themselves)
+    before = _follow(tf.concat([parents, sources], axis=2))[:, :, width:]
+    here = tf.concat([before[1:], themselves[:1]], axis=0)
+    tokens = tf.concat([tokens, tf.where(last, finished.token, 0)], axis=2)
+    tokens = tf.gather(tokens, here, batch_dims=2)
+    inside = times < finished.length
+    alignments = tf.gather(alignments, tf.where(inside, before, 0), batch_dims=2)
     alignments = tf.where(inside[..., None], alignments, 0.0)
     return tf.transpose(tokens, [1, 2, 0]), tf.transpose(alignments, [1, 2, 0, 3])
+
+
+def _follow(parents):
+    """Where each of the last step's comes from, before every step.
+
+    A step at a time would take T rounds; with what is known of 1, 2, 4, ...
+    steps joined to twice as many, the logarithm of T is enough.
+
+    Args:
+        parents: From where each came, `(T, B, W)`.
+
+    Returns:
+        `(T, B, W)`: `parents[t][parents[t + 1][...[parents[T - 1]]]]`.
+    """
+    steps, _, width = tf.unstack(tf.shape(parents))
+    themselves = tf.broadcast_to(tf.range(width), tf.shape(parents))
+
+    def double(distance, found):
+        later = tf.concat([found[distance:], themselves[:distance]], axis=0)
+        return 2 * distance, tf.gather(found, later, batch_dims=2)
+
+    return tf.while_loop(lambda d, _: d < steps, double, (1, parents))[1]
