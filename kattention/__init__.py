@@ -7,6 +7,7 @@ from kattention._version import __version__
 from kattention.attention import BahdanauAttention, FixedContext
 from kattention.decoder import AttentionDecoder, AttentionRNN
 from kattention.ensemble import Ensemble
+from kattention.recurrent import FastRNN
 from kattention.seq2seq import Seq2Seq
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "AttentionRNN",
     "BahdanauAttention",
     "Ensemble",
+    "FastRNN",
     "FixedContext",
     "Seq2Seq",
     "__version__",

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kattention.attention import lean, shapes
+from kattention.xla import can_compile
 
 
 def additive_score(query, key, score_vector):
@@ -164,7 +165,7 @@ class BahdanauAttention(keras.layers.Layer):
         several = len(query.shape) == 3 and query.shape[1] not in (0, 1)
         if several and value.shape[1] != 0:
             # All pairs of a long query and a long memory would not fit.
-            compiled = bool(training) and lean.can_compile()
+            compiled = bool(training) and can_compile()
             score = partial(lean.additive_score, compiled=compiled)
         context, weights = self._read(query, memory, training, score)
         if query_mask is not None:

@@ -8,10 +8,9 @@ has no gradient of its own.
 
 from functools import cache
 
-import keras
 from keras import ops
 
-from kattention.attention.rounding import round_up
+from kattention.xla import round_up
 
 
 def additive_score(query, key, score_vector, compiled=False):
@@ -42,15 +41,6 @@ def additive_score(query, key, score_vector, compiled=False):
         return forwards(*tensors), gradient
 
     return score(query, key, score_vector)
-
-
-def can_compile():
-    """Whether XLA is at hand: on TensorFlow, outside `tf.distribute`."""
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return not tf.distribute.has_strategy()
 
 
 def _forwards(query, key, score_vector):

@@ -9,9 +9,10 @@ import keras
 from keras import ops
 
 from kattention.attention import BahdanauAttention
-from kattention.attention.rounding import round_up
-from kattention.decoder import gates
 from kattention.decoder.cell import AttentionDecoder
+from kattention.recurrent import gates
+from kattention.recurrent.steps import by_step, cut, precise, projected, repeat_last
+from kattention.xla import round_up
 
 
 def reason_against(cell):
@@ -56,18 +57,18 @@ def run(cell, inputs, memory, states, inputs_mask, noise=None, training=True):
     operands = loop.Operands(
         **_recurrence(cell, inputs),
         **_memory(cell, memory),
-        states=[_precise(state) for state in states],
-        valid=None if inputs_mask is None else _by_step(inputs_mask, inputs),
-        noise=None if noise is None else round_up(_by_step(noise, inputs), axis=2),
+        states=[precise(state) for state in states],
+        valid=None if inputs_mask is None else by_step(inputs_mask, inputs),
+        noise=None if noise is None else round_up(by_step(noise, inputs), axis=2),
     )
     cells = tuple(gates.gates_of(one) for one in cell.cells)
     stacks, contexts, weights = loop.decode(cells, operands, length)
     final = [stack[length - 1] for stack in stacks]
-    outputs = ops.concatenate([_cut(stacks[0], length), _cut(contexts, length)], -1)
+    outputs = ops.concatenate([cut(stacks[0], length), cut(contexts, length)], -1)
     outputs = ops.transpose(outputs, (1, 0, 2))
-    alignments = ops.transpose(_cut(weights, length, source), (1, 0, 2))
+    alignments = ops.transpose(cut(weights, length, source), (1, 0, 2))
     if inputs_mask is not None:
-        outputs = _repeat_last(outputs, inputs_mask)
+        outputs = repeat_last(outputs, inputs_mask)
         valid = ops.expand_dims(inputs_mask, -1)
         alignments = ops.where(valid, alignments, ops.zeros_like(alignments))
     results = (outputs, final, alignments)
@@ -84,10 +85,8 @@ def _recurrence(cell, inputs):
     if not two:
         # Not slices, each of whose gradients is as large as the kernel.
         kernel, context_kernel = ops.split(kernel, [depth], axis=0)
-    # Turned round and padded while it is small.
-    inputs = round_up(ops.transpose(inputs, (1, 0, 2)), axis=0)
     found = {
-        "inputs": _precise(ops.matmul(inputs, ops.cast(kernel, inputs.dtype))),
+        "inputs": projected(inputs, kernel),
         "input_bias": bias,
         "first_kernel": recurrent if two else None,
         "first_bias": recurrent_bias if two else None,
@@ -100,71 +99,32 @@ def _recurrence(cell, inputs):
         dropout = _input_dropout(cell.cells[1], inputs)
         depth = 0
     attention = cell.attention
-    query_kernel = _precise(attention.query_kernel)
+    query_kernel = precise(attention.query_kernel)
     query_bias = ops.zeros_like(query_kernel[0])
     if attention.use_bias:
-        query_bias = _precise(attention.bias)
+        query_bias = precise(attention.bias)
     return {
         **found,
         "looking_kernel": ops.concatenate([query_kernel, recurrent], axis=-1),
         "looking_bias": ops.concatenate([query_bias, recurrent_bias], axis=-1),
         "context_kernel": context_kernel,
         "context_bias": context_bias,
-        "context_noise": None if dropout is None else _precise(dropout[:, depth:]),
+        "context_noise": None if dropout is None else precise(dropout[:, depth:]),
     }
 
 
 def _memory(cell, memory):
     """The memory, padded with masked positions."""
-    key, mask = _precise(memory["key"]), memory.get("mask")
+    key, mask = precise(memory["key"]), memory.get("mask")
     mask = ops.ones_like(key[..., 0]) if mask is None else ops.cast(mask, key.dtype)
     return {
         "key": round_up(key, axis=1),
-        "value": round_up(_precise(memory["value"]), axis=1),
+        "value": round_up(precise(memory["value"]), axis=1),
         "mask": round_up(mask, axis=1),
-        "score_vector": _precise(cell.attention.scoring_vector()),
+        "score_vector": precise(cell.attention.scoring_vector()),
     }
-
-
-def _precise(tensor):
-    """XLA on a CPU is slow below float32, and a loop adds up errors."""
-    tensor = ops.convert_to_tensor(tensor)
-    return ops.cast(
-        tensor,
-        keras.backend.result_type(
-            keras.backend.standardize_dtype(tensor.dtype), "float32"
-        ),
-    )
 
 
 def _input_dropout(cell, inputs):
     """The mask `(B, depth)` that the cell keeps for this sequence, if any."""
     return cell.get_dropout_mask(inputs) if cell.dropout else None
-
-
-def _by_step(tensor, like):
-    """`(B, T)` or `(B, T, S)` to `(T, B, 1 or S)`, padded with steps."""
-    tensor = _precise(ops.cast(tensor, like.dtype))
-    if len(tensor.shape) == 2:
-        tensor = ops.expand_dims(tensor, -1)
-    return round_up(ops.transpose(tensor, (1, 0, 2)), axis=0)
-
-
-def _cut(stack, length, depth=None):
-    """`(T, B, D)` without its padding."""
-    _, batch, whole = ops.shape(stack)
-    # Not `stack[:length]`, the gradient of which is several times as slow.
-    return ops.slice(
-        stack, (0, 0, 0), (length, batch, whole if depth is None else depth)
-    )
-
-
-def _repeat_last(outputs, mask):
-    """Puts the last valid step's output, or zeros, at each masked step."""
-    steps = ops.arange(1, ops.shape(outputs)[1] + 1)
-    valid = ops.expand_dims(ops.where(mask, steps, 0), 1)  # (B, 1, T)
-    earlier = ops.expand_dims(steps, -1) >= steps  # (T, T)
-    # The number of the last valid step so far, 0 for none: (B, T).
-    last = ops.max(ops.where(earlier, valid, 0), axis=-1)
-    padded = ops.pad(outputs, [[0, 0], [1, 0], [0, 0]])
-    return ops.take_along_axis(padded, ops.expand_dims(last, -1), axis=1)

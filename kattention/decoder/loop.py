@@ -16,6 +16,15 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from kattention.recurrent.compiling import (
+    loop,
+    moved,
+    one_before,
+    outer,
+    through,
+    with_shapes,
+)
+
 
 class Operands(NamedTuple):
     """Everything the loop reads. G is the width of a cell's gates."""
@@ -68,11 +77,7 @@ def decode(cells, operands, steps):
         return (*states, contexts, weights), gradient
 
     *states, contexts, weights = run(*given)
-    # What was compiled does not say its shapes.
-    states = [
-        tf.ensure_shape(stack, [None, *initial.shape])
-        for stack, initial in zip(states, operands.states, strict=True)
-    ]
+    states = with_shapes(states, operands.states)
     contexts = tf.ensure_shape(contexts, [None, None, operands.value.shape[-1]])
     return states, contexts, weights
 
@@ -106,15 +111,12 @@ def _forward(cells, o, steps):
         x = x + _dropped(context, o) @ o.context_kernel
         new = cells[-1](x, r, middle)
         if o.valid is not None:
-            new = [
-                o.valid[t] * a + (1 - o.valid[t]) * b
-                for a, b in zip(new, states, strict=True)
-            ]
+            new = moved(o.valid[t], new, states)
         return new, [*new, context, weights, looking, x, *first]
 
     count = len(o.states) + 4 + 2 * two
     length = tf.shape(o.inputs)[0]
-    _, stacks = _loop(step, list(o.states), steps, length, count)
+    _, stacks = loop(step, list(o.states), steps, length, count)
     return stacks
 
 
@@ -142,7 +144,7 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
             first_x, first_r = o.inputs[t] + o.input_bias, saved[count + 4][t]
             middle = cells[0](first_x, first_r, states)
         query, r = _split(looking_of[t], o)
-        dx, dr, d_middle = _through(cells[-1], x_of[t], r, middle, d_states)
+        dx, dr, d_middle = through(cells[-1], x_of[t], r, middle, d_states)
         d_context = gradients[count][t] + _dropped(dx @ context_kernel, o)
         d_weights = tf.linalg.matvec(o.value, d_context)
         if o.noise is not None:
@@ -158,7 +160,7 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
         d_middle[0] += d_looking @ looking_kernel
         stacks = [dx, d_looking, d_context]
         if two:
-            dx, dr, d_middle = _through(cells[0], first_x, first_r, states, d_middle)
+            dx, dr, d_middle = through(cells[0], first_x, first_r, states, d_middle)
             d_middle[0] += dr @ first_kernel
             stacks += [dx, dr]
         d_states = [d + h for d, h in zip(d_middle, held, strict=True)]
@@ -168,7 +170,7 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
 
     zeros = tf.nest.map_structure(tf.zeros_like, [list(o.states), o.key, o.key[:, 0]])
     length = tf.shape(o.inputs)[0]
-    carry, stacks = _loop(step, zeros, steps, length, 3 + 2 * two, reverse=True)
+    carry, stacks = loop(step, zeros, steps, length, 3 + 2 * two, reverse=True)
     d_states, d_key, d_vector = carry
     d_vector = tf.reduce_sum(d_vector, 0)
     return [d_states, d_key * o.score_vector, d_vector], stacks
@@ -178,10 +180,7 @@ def _gradients(cells, o, steps, saved, gradients):
     """Gradients of the operands that are there, in their order."""
     two, count = len(cells) == 2, len(o.states)
     contexts, weights = saved[count : count + 2]
-    before = [
-        tf.concat([first[None], stack[:-1]], 0)
-        for first, stack in zip(o.states, saved[:count], strict=True)
-    ]
+    before = one_before(saved[:count], o.states)
     # Once, not at every step, and out of XLA's sight, which would undo it.
     kernels = o.looking_kernel, o.context_kernel, o.first_kernel
     turned = [None if kernel is None else tf.transpose(kernel) for kernel in kernels]
@@ -198,29 +197,19 @@ def _gradients(cells, o, steps, saved, gradients):
         "key": d_key,
         "value": tf.einsum("tbs,tbd->bsd", kept, d_context),
         "score_vector": d_vector,
-        "looking_kernel": _outer(h, d_looking),
+        "looking_kernel": outer(h, d_looking),
         "looking_bias": tf.reduce_sum(d_looking, [0, 1]),
-        "context_kernel": _outer(_dropped(contexts, o), dx),
+        "context_kernel": outer(_dropped(contexts, o), dx),
     }
     if two:
         found["context_bias"] = tf.reduce_sum(dx, [0, 1])
-        found["first_kernel"] = _outer(before[0], d_first[1])
+        found["first_kernel"] = outer(before[0], d_first[1])
         found["first_bias"] = tf.reduce_sum(d_first[1], [0, 1])
     result = []
     for name, operand in zip(o._fields, o, strict=True):
         if operand is not None:
             result += tf.nest.flatten(found.get(name))
     return result
-
-
-def _through(cell, x, r, states, d_states):
-    """Gradients of a cell's `x`, `r` and states."""
-    with tf.GradientTape() as tape:
-        tape.watch([x, r, states])
-        new = cell(x, r, states)
-    return tape.gradient(
-        new, [x, r, list(states)], d_states, unconnected_gradients="zero"
-    )
 
 
 def _split(looking, o):
@@ -244,30 +233,3 @@ def _times(tensor, vector):
     """Sum over U of tensor (B, S, U) times vector (U,)."""
     rows = tf.reshape(tensor, [-1, tensor.shape[-1]])
     return tf.reshape(tf.linalg.matvec(rows, vector), tf.shape(tensor)[:-1])
-
-
-def _outer(left, right):
-    """Sum over all steps and rows of left (T, B, M) times right (T, B, N)."""
-    left = tf.reshape(left, [-1, left.shape[-1]])
-    return tf.matmul(left, tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True)
-
-
-def _loop(step, carry, steps, length, count, reverse=False):
-    """Runs `step(t, carry) -> carry, outputs` for `steps` of `length` places.
-
-    Returns:
-        The last carry and the `count` outputs, stacked: `(length, ...)`.
-    """
-    dtype = tf.nest.flatten(carry)[0].dtype
-    stacks = [tf.TensorArray(dtype, length) for _ in range(count)]
-
-    def body(i, carry, stacks):
-        t = steps - 1 - i if reverse else i
-        carry, outputs = step(t, carry)
-        stacks = [s.write(t, one) for s, one in zip(stacks, outputs, strict=True)]
-        return i + 1, carry, stacks
-
-    _, carry, stacks = tf.while_loop(
-        lambda i, *_: i < steps, body, (0, carry, stacks), maximum_iterations=length
-    )
-    return carry, [stack.stack() for stack in stacks]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kattention import BahdanauAttention
 from kattention.attention import lean
 from kattention.attention.bahdanau import additive_score
+from kattention.xla import can_compile
 from tests.conftest import run_python
 from tests.kattention.gradients import assert_equal, values_and_gradients
 
@@ -29,7 +30,7 @@ def test_equal_to_the_plain_formula(seed, batch, steps, source):
     assert_equal(values_and_gradients(lean.additive_score, tensors, upstream), expected)
 
 
-@pytest.mark.skipif(not lean.can_compile(), reason="XLA is TensorFlow's")
+@pytest.mark.skipif(not can_compile(), reason="XLA is TensorFlow's")
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 7, 9), (4, 16, 8)])
 def test_equal_when_compiled(shape):
     tensors, upstream = draw(0, *shape)

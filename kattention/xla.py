@@ -1,8 +1,19 @@
-"""Lengths that XLA compiles for: few, so that it compiles seldom."""
+"""Where XLA may compile a loop, and the lengths that it compiles for."""
 
+import keras
 from keras import ops
 
+# Few lengths, so that it compiles seldom.
 MULTIPLE = 8
+
+
+def can_compile():
+    """Whether XLA is at hand: on TensorFlow, outside `tf.distribute`."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.distribute.has_strategy()
 
 
 def round_up(tensor, axis):

@@ -1,0 +1,199 @@
+"""The compiled recurrent layer says what Keras's says."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kattention
+
+DEPTH, UNITS = 4, 5
+CELLS = {"gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell}
+compiles = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow compiles the loop"
+)
+
+
+def make_pair(kind="gru", dropout=0.0, dtype="float64", **options):
+    """Keras's layer and ours, around the same cell."""
+    cell = CELLS[kind](UNITS, dropout=dropout, bias_initializer="normal", dtype=dtype)
+    options = {"return_sequences": True, "return_state": True, **options}
+    return [
+        layer(cell, dtype=dtype, **options)
+        for layer in (keras.layers.RNN, kattention.FastRNN)
+    ]
+
+
+def values_and_gradients(layer, seed, batch, steps, masked):
+    """Outputs, and gradients of a random sum of all outputs."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape):
+        return tf.constant(rng.normal(size=shape), layer.compute_dtype)
+
+    inputs = draw(batch, steps, DEPTH)
+    mask = tf.constant(rng.random((batch, steps)) > 0.4) if masked else None
+    layer(inputs)
+    states = [draw(batch, size) for size in layer.state_size]
+    if layer.cell.dropout:
+        layer.cell.seed_generator.state.assign([1, 2])
+    weights = [variable.value for variable in layer.trainable_variables]
+    with tf.GradientTape() as tape:
+        tape.watch([inputs, states])
+        found = layer(inputs, initial_state=states, mask=mask, training=True)
+        total = sum(tf.reduce_sum(one * draw(*one.shape)) for one in found)
+    return [*found, *tape.gradient(total, [inputs, *states, *weights])]
+
+
+def assert_equal(pair, tolerance, *arguments):
+    plain, fast = (values_and_gradients(layer, *arguments) for layer in pair)
+    for expected, found in zip(plain, fast, strict=True):
+        scale = max(1e-6, float(np.abs(expected).max()))
+        np.testing.assert_allclose(found, expected, atol=tolerance * scale, rtol=0)
+
+
+@compiles
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("zeros", [False, True], ids=["repeats", "zeros"])
+@pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("kind", CELLS)
+def test_values_and_gradients_are_kerass(kind, dropout, backwards, zeros, masked):
+    pair = make_pair(kind, dropout, go_backwards=backwards, zero_output_for_mask=zeros)
+    assert_equal(pair, 1e-10, 0, 3, 6, masked)
+
+
+@compiles
+@settings(max_examples=8, deadline=None)
+@given(
+    st.sampled_from(list(CELLS)),
+    st.integers(0, 2**31),
+    st.integers(1, 4),
+    st.integers(1, 18),
+    st.booleans(),
+)
+def test_at_any_shape(kind, seed, batch, steps, masked):
+    assert_equal(make_pair(kind), 1e-10, seed, batch, steps, masked)
+
+
+@compiles
+def test_in_float32():
+    assert_equal(make_pair(dtype="float32"), 2e-5, 0, 3, 9, True)
+
+
+@compiles
+def test_the_last_output_alone():
+    assert_equal(make_pair(return_sequences=False), 1e-10, 0, 3, 9, True)
+
+
+@compiles
+def test_in_mixed_precision():
+    plain, fast = make_pair(dtype=keras.DTypePolicy("mixed_bfloat16"))
+    inputs = np.ones((2, 3, DEPTH))
+    for expected, found in zip(
+        plain(inputs, training=True), fast(inputs, training=True), strict=True
+    ):
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(
+            keras.ops.cast(found, "float32"),
+            keras.ops.cast(expected, "float32"),
+            atol=0.02,
+        )
+
+
+def encoder_model(layer):
+    words = keras.Input((None,), dtype="int32")
+    vectors = keras.layers.Embedding(20, DEPTH, mask_zero=True)(words)
+    outputs, *states = keras.layers.Bidirectional(
+        layer(keras.layers.GRUCell(UNITS), return_sequences=True, return_state=True)
+    )(vectors)
+    model = keras.Model(words, [outputs, *states])
+    model.set_weights(
+        [np.sin(np.arange(w.size)).reshape(w.shape) for w in model.get_weights()]
+    )
+    return model
+
+
+# With padding on either side, and a row of nothing else.
+IDS = np.array([[3, 4, 5, 6], [7, 8, 0, 0], [0, 9, 3, 1], [0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_two_directions_train_as_kerass_do(rng, jit_compile):
+    aims = [rng.normal(size=(4, 4, 2 * UNITS)), *rng.normal(size=(2, 4, UNITS))]
+    trained = []
+    for layer in (keras.layers.RNN, kattention.FastRNN):
+        model = encoder_model(layer)
+        model.compile(keras.optimizers.SGD(0.1), ["mse"] * 3, jit_compile=jit_compile)
+        model.fit(IDS, aims, batch_size=3, epochs=2, verbose=0, shuffle=False)
+        trained.append(model.get_weights())
+    for expected, found in zip(*trained, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_file_gives_it_back(tmp_path):
+    model = encoder_model(kattention.FastRNN)
+    model.save(tmp_path / "encoder.keras")
+    loaded = keras.models.load_model(tmp_path / "encoder.keras")
+    assert isinstance(loaded.layers[-1].forward_layer, kattention.FastRNN)
+    for expected, found in zip(model(IDS), loaded(IDS), strict=True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(found), keras.ops.convert_to_numpy(expected)
+        )
+
+
+@compiles
+def test_only_training_is_compiled(monkeypatch):
+    from kattention.recurrent import loop
+
+    layer = make_pair()[1]
+    inputs = np.ones((2, 3, DEPTH))
+    layer(inputs)
+
+    def refuse(*arguments):
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(loop, "run", refuse)
+    layer(inputs, training=False)
+    with pytest.raises(AssertionError, match="compiled"):
+        layer(inputs, training=True)
+
+
+@compiles
+def test_under_a_strategy_it_is_kerass_loop():
+    import tensorflow as tf
+
+    plain, fast = make_pair()
+    inputs = np.ones((2, 3, DEPTH))
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        expected, found = plain(inputs, training=True), fast(inputs, training=True)
+    np.testing.assert_array_equal(found[0], expected[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: kattention.FastRNN(keras.layers.SimpleRNNCell(3)),
+            "cell must be .* the cell is a SimpleRNNCell, .* use keras.layers.RNN",
+        ),
+        (
+            lambda: kattention.FastRNN(keras.layers.GRUCell(3, reset_after=False)),
+            "the GRUCell has reset_after=False: use keras.layers.RNN",
+        ),
+        (
+            lambda: kattention.FastRNN([keras.layers.GRUCell(3)]),
+            "the cell is a list",
+        ),
+        (
+            lambda: kattention.FastRNN(keras.layers.GRUCell(3), unroll=True),
+            "unroll must be False",
+        ),
+    ],
+)
+def test_what_it_cannot_run_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
