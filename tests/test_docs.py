@@ -71,6 +71,7 @@ def test_every_command_of_a_recipe_is_understood(page, count):
         "kattention.attention.bahdanau",
         "kattention.decoder.cell",
         "kattention.decoder.rnn",
+        "kattention.recurrent.rnn",
         "kattention.seq2seq",
         "kattention.search.beam",
         "kattention.search.force",

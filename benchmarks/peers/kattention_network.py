@@ -18,7 +18,9 @@ def network(case, packed):
     head = {"dtype": case["policy"]}
     vectors = keras.Input((None, case["embedding"]))
     states, _, backward = layers.Bidirectional(
-        layers.GRU(case["encoder"], return_sequences=True, return_state=True)
+        kattention.FastRNN(
+            layers.GRUCell(case["encoder"]), return_sequences=True, return_state=True
+        )
     )(vectors)
     start = layers.Dense(case["units"], activation="tanh")(backward)
     outputs = keras.Input((None, case["units"] + 2 * case["encoder"]))

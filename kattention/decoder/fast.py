@@ -11,7 +11,7 @@ from keras import ops
 from kattention.attention import BahdanauAttention
 from kattention.decoder.cell import AttentionDecoder
 from kattention.recurrent import gates
-from kattention.recurrent.steps import by_step, cut, precise, projected, repeat_last
+from kattention.recurrent.steps import by_step, cut, precise, projected
 from kattention.xla import round_up
 
 
@@ -68,7 +68,7 @@ def run(cell, inputs, memory, states, inputs_mask, noise=None, training=True):
     outputs = ops.transpose(outputs, (1, 0, 2))
     alignments = ops.transpose(cut(weights, length, source), (1, 0, 2))
     if inputs_mask is not None:
-        outputs = repeat_last(outputs, inputs_mask)
+        outputs = _repeat_last(outputs, inputs_mask)
         valid = ops.expand_dims(inputs_mask, -1)
         alignments = ops.where(valid, alignments, ops.zeros_like(alignments))
     results = (outputs, final, alignments)
@@ -128,3 +128,14 @@ def _memory(cell, memory):
 def _input_dropout(cell, inputs):
     """The mask `(B, depth)` that the cell keeps for this sequence, if any."""
     return cell.get_dropout_mask(inputs) if cell.dropout else None
+
+
+def _repeat_last(outputs, mask):
+    """Puts the last valid step's output, or zeros, at each masked step."""
+    steps = ops.arange(1, ops.shape(outputs)[1] + 1)
+    valid = ops.expand_dims(ops.where(mask, steps, 0), 1)  # (B, 1, T)
+    earlier = ops.expand_dims(steps, -1) >= steps  # (T, T)
+    # The number of the last valid step so far, 0 for none: (B, T).
+    last = ops.max(ops.where(earlier, valid, 0), axis=-1)
+    padded = ops.pad(outputs, [[0, 0], [1, 0], [0, 0]])
+    return ops.take_along_axis(padded, ops.expand_dims(last, -1), axis=1)

@@ -41,7 +41,7 @@ def through(gates, x, r, states, d_states):
 
 def moved(valid, new, old):
     """The new states where a step is valid, `(B, 1)`, the old ones elsewhere."""
-    return [valid * a + (1 - valid) * b for a, b in zip(new, old, strict=True)]
+    return [tf.where(valid > 0, a, b) for a, b in zip(new, old, strict=True)]
 
 
 def one_before(stacks, first):

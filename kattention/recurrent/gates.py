@@ -1,4 +1,4 @@
-"""Keras's cells as two linear maps with gates between, for `loop.py`."""
+"""Keras's cells as two linear maps with gates between: what compiled loops run."""
 
 from dataclasses import dataclass
 from functools import cache

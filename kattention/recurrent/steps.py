@@ -39,14 +39,3 @@ def cut(stack, length, depth=None):
     return ops.slice(
         stack, (0, 0, 0), (length, batch, whole if depth is None else depth)
     )
-
-
-def repeat_last(outputs, mask):
-    """Puts the last valid step's output, or zeros, at each masked step."""
-    steps = ops.arange(1, ops.shape(outputs)[1] + 1)
-    valid = ops.expand_dims(ops.where(mask, steps, 0), 1)  # (B, 1, T)
-    earlier = ops.expand_dims(steps, -1) >= steps  # (T, T)
-    # The number of the last valid step so far, 0 for none: (B, T).
-    last = ops.max(ops.where(earlier, valid, 0), axis=-1)
-    padded = ops.pad(outputs, [[0, 0], [1, 0], [0, 0]])
-    return ops.take_along_axis(padded, ops.expand_dims(last, -1), axis=1)

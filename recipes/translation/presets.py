@@ -33,11 +33,13 @@ class Preset:
     )
     compiled: bool = _choice(
         bool,
-        "compile the decoder's loop; a training of two minutes does not earn it back",
+        "compile the loops of encoder and decoder; a training of two minutes does not "
+        "earn it back",
     )
     bfloat16: bool = _choice(
         bool,
-        "compute the logits' products in bfloat16: faster on processors that have it",
+        "compute logits in bfloat16, in training and ever after: faster on processors "
+        "that have it",
     )
     word_dropout: float = _choice(share, "share of source words that training hides")
     embedding_dropout: float = _choice(share, "dropout on the source's token vectors")
@@ -131,4 +133,6 @@ SMALL = Preset(
 BASE = replace(
     SMALL, embedding_dropout=0.1, memory_dropout=0.1, readout_dropout=0.2, epochs=10
 )
+# What runs did that were recorded before there was the choice.
+BEFORE = {"bfloat16": False}
 PRESETS = {"tiny": TINY, "small": SMALL, "base": BASE}

@@ -141,8 +141,7 @@ def _command(recorded):
         if recorded[name] is not None:
             words += [f"--{name}", recorded[name]]
     for field in fields(Preset):
-        # A run of before this choice made the usual one.
-        value = recorded["preset"].get(field.name, getattr(usual, field.name))
+        value = recorded["preset"][field.name]
         flag = field.name.replace("_", "-")
         if value == getattr(usual, field.name):
             continue

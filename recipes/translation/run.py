@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recipes.translation.errors import UsageError
+from recipes.translation.presets import BEFORE
 
 RUN = "run.json"
 VALIDATION = "validation.json"
@@ -101,7 +102,7 @@ def read_options(folder):
         raise UsageError(f"{path} cannot be read: {error}") from None
     if not (isinstance(options, dict) and {"data", "preset"} <= options.keys()):
         raise UsageError(f"{path} is not what train wrote: it lacks data or preset")
-    return options
+    return {**options, "preset": {**BEFORE, **options["preset"]}}
 
 
 def commit():

@@ -15,9 +15,10 @@ compiles = pytest.mark.skipif(
 )
 
 
-def make_pair(kind="gru", dropout=0.0, dtype="float64", **options):
+def make_pair(kind="gru", dropout=0.0, dtype="float64", cell=None, **options):
     """Keras's layer and ours, around the same cell."""
-    cell = CELLS[kind](UNITS, dropout=dropout, bias_initializer="normal", dtype=dtype)
+    made = {"dropout": dropout, "bias_initializer": "normal", **(cell or {})}
+    cell = CELLS[kind](UNITS, dtype=dtype, **made)
     options = {"return_sequences": True, "return_state": True, **options}
     return [
         layer(cell, dtype=dtype, **options)
@@ -90,6 +91,13 @@ def test_the_last_output_alone():
 
 
 @compiles
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_cell_without_bias_and_of_other_activations(kind):
+    cell = {"use_bias": False, "activation": "relu", "recurrent_activation": "tanh"}
+    assert_equal(make_pair(kind, cell=cell), 1e-10, 0, 3, 6, True)
+
+
+@compiles
 def test_in_mixed_precision():
     plain, fast = make_pair(dtype=keras.DTypePolicy("mixed_bfloat16"))
     inputs = np.ones((2, 3, DEPTH))
@@ -145,32 +153,94 @@ def test_a_file_gives_it_back(tmp_path):
         )
 
 
-@compiles
-def test_only_training_is_compiled(monkeypatch):
+@pytest.fixture
+def refuse_to_compile(monkeypatch):
     from kattention.recurrent import loop
-
-    layer = make_pair()[1]
-    inputs = np.ones((2, 3, DEPTH))
-    layer(inputs)
 
     def refuse(*arguments):
         raise AssertionError("compiled")
 
     monkeypatch.setattr(loop, "run", refuse)
+
+
+@compiles
+def test_only_training_is_compiled(refuse_to_compile):
+    layer, inputs = make_pair()[1], np.ones((2, 3, DEPTH))
     layer(inputs, training=False)
     with pytest.raises(AssertionError, match="compiled"):
         layer(inputs, training=True)
 
 
 @compiles
-def test_under_a_strategy_it_is_kerass_loop():
+def test_nothing_is_compiled_under_a_strategy(refuse_to_compile):
     import tensorflow as tf
 
-    plain, fast = make_pair()
-    inputs = np.ones((2, 3, DEPTH))
+    layer = make_pair()[1]
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
-        expected, found = plain(inputs, training=True), fast(inputs, training=True)
-    np.testing.assert_array_equal(found[0], expected[0])
+        assert layer(np.ones((2, 3, DEPTH)), training=True)[0].shape == (2, 3, UNITS)
+
+
+@compiles
+def test_nor_is_a_cell_of_another_precision(refuse_to_compile):
+    cell = keras.layers.GRUCell(UNITS, dtype="float64")
+    layer = kattention.FastRNN(cell, dtype="float32")
+    assert layer(np.ones((2, 3, DEPTH)), training=True).dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "mask", [[[7, 5, 0], [0, 57, 1]], [[0.5, 1.0, 0.0], [0.0, 1.0, 1.0]]]
+)
+def test_what_is_not_zero_is_valid(rng, mask):
+    plain, fast = make_pair(dtype="float32")
+    inputs, mask = rng.normal(size=(2, 3, DEPTH)), np.array(mask)
+    expected = plain(inputs, mask=mask != 0, training=True)
+    found = fast(inputs, mask=mask, training=True)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(
+            *map(keras.ops.convert_to_numpy, (one, other)), atol=1e-6
+        )
+
+
+def test_integers_are_numbers():
+    plain, fast = make_pair(dtype="float32")
+    inputs = np.arange(24, dtype="int32").reshape(2, 3, DEPTH)
+    expected, found = plain(inputs, training=True)[0], fast(inputs, training=True)[0]
+    np.testing.assert_allclose(
+        *map(keras.ops.convert_to_numpy, (found, expected)), atol=1e-6
+    )
+
+
+def test_an_empty_batch_and_a_state_alone():
+    layer = make_pair(dtype="float32")[1]
+    outputs, state = layer(
+        np.zeros((0, 3, DEPTH)), initial_state=np.zeros((0, UNITS)), training=True
+    )
+    assert tuple(outputs.shape) == (0, 3, UNITS) and tuple(state.shape) == (0, UNITS)
+
+
+def test_a_stateful_layer_goes_on(rng):
+    inputs = rng.normal(size=(2, 4, DEPTH)).astype("float32")
+    whole, parts = make_pair(dtype="float32", stateful=True)
+    whole(np.zeros((2, 1, DEPTH)))
+    parts(np.zeros((2, 1, DEPTH)))
+    whole.reset_state(), parts.reset_state()
+    expected = whole(inputs, training=True)[0]
+    parts(inputs[:, :2], training=True)
+    found = parts(inputs[:, 2:], training=True)[0]
+    np.testing.assert_allclose(
+        *map(keras.ops.convert_to_numpy, (found, expected[:, 2:])), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_wrong_initial_state_is_refused(training):
+    layer = make_pair("lstm", dtype="float32")[1]
+    with pytest.raises(ValueError, match=r"of depths \[5, 5\], got \[5\]"):
+        layer(
+            np.ones((2, 3, DEPTH)),
+            initial_state=[np.ones((2, UNITS))],
+            training=training,
+        )
 
 
 @pytest.mark.parametrize(
@@ -187,6 +257,10 @@ def test_under_a_strategy_it_is_kerass_loop():
         (
             lambda: kattention.FastRNN([keras.layers.GRUCell(3)]),
             "the cell is a list",
+        ),
+        (
+            lambda: kattention.FastRNN(keras.layers.GRUCell(3, recurrent_dropout=0.1)),
+            "has recurrent_dropout",
         ),
         (
             lambda: kattention.FastRNN(keras.layers.GRUCell(3), unroll=True),
