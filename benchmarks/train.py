@@ -23,6 +23,8 @@ REFERENCE = {
 }
 PADDED = {**REFERENCE, "batch": 64, "source": 30, "target": 30, "steps": 6}
 LONG = {**REFERENCE, "batch": 16, "source": 200, "target": 200, "steps": 2}
+# What a batch of the recipes looks like on Multi30k.
+RECIPE = {"batch": 75, "source": 20, "target": 20, "steps": 10, "vocabulary": 8000}
 QUICK = {**PADDED, "batch": 4, "source": 8, "target": 8, "vocabulary": 100}
 PROGRAMS = {
     "kattention": ("kattention_model", None),
@@ -36,10 +38,13 @@ JAX = {"kattention on JAX": ("kattention_jax", "jax")}
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "case", choices=["padded", "long", "bfloat16", "growth", "multi30k", "all"]
+        "case",
+        choices=["padded", "long", "bfloat16", "recipe", "growth", "multi30k", "all"],
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="tiny, kattention only")
+    parser.add_argument(
+        "--quick", action="store_true", help="one tiny case, kattention only"
+    )
     parser.add_argument("--data-dir", help="a local copy of Multi30k")
     options = parser.parse_args()
     print(machine("tensorflow", "keras"))
@@ -55,6 +60,8 @@ def main():
     if options.case in ("bfloat16", "all"):
         case = {**PADDED, "policy": "mixed_bfloat16"}
         _side_by_side("padded, bfloat16", case, every[:2], options.rounds)
+    if options.case in ("recipe", "all"):
+        _recipe(options.rounds)
     if options.case in ("growth", "all"):
         _growth(options.rounds)
     if options.case in ("multi30k", "all"):
@@ -65,6 +72,20 @@ def _side_by_side(title, case, labels, rounds):
     programs = {**PROGRAMS, **JAX, "floor": ("products", None)}
     workers = compare({label: (*programs[label], case) for label in labels}, rounds)
     print(f"\n{title}: {case['steps']} training steps, {case['policy']}")
+    table(workers)
+
+
+def _recipe(rounds):
+    """The recipe's own model, with its logits in either precision."""
+    cases = {
+        "small": {**RECIPE, "bfloat16": False},
+        "small --bfloat16": {**RECIPE, "bfloat16": True},
+    }
+    workers = compare(
+        {label: ("kattention_recipe", None, case) for label, case in cases.items()},
+        rounds,
+    )
+    print(f"\nthe recipe's model, 75 x 20 x 20: {RECIPE['steps']} training steps")
     table(workers)
 
 

@@ -28,6 +28,36 @@ def test_a_finished_run_has_nothing_to_do(trained, pairs, capsys):
     assert "nothing to do" in capsys.readouterr().out
 
 
+def test_a_run_recorded_before_there_was_a_choice_is_gone_on_with(
+    trained, pairs, tmp_path, capsys
+):
+    folder = shutil.copytree(trained, tmp_path / "run")
+    recorded = json.loads((folder / "run.json").read_text())
+    del recorded["preset"]["bfloat16"]
+    (folder / "run.json").write_text(json.dumps(recorded))
+    command = ["train", "--pairs", pairs, "--output", folder, "--epochs", 1]
+    assert call(*command) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert call(*command, "--bfloat16") == 2
+    assert "(bfloat16: False, now True)" in capsys.readouterr().err
+
+
+def test_logits_in_bfloat16_are_only_the_logits(pairs, tmp_path):
+    folder = tmp_path / "run"
+    command = ["train", "--pairs", pairs, "--preset", "tiny", "--output", folder]
+    assert call(*command, "--epochs", 1, "--bfloat16") == 0
+    translator = kattention.Translator.load(folder)
+    model = translator.model
+    memory, state = model.encode(np.array([[4, 5, 3]]))
+    logits, [state], alignment = model.step(np.array([2]), state, memory)
+    assert logits.dtype == "bfloat16"
+    assert state.dtype == alignment.dtype == "float32"
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    [scored] = translator.score(["a cat"], ["un chat"])
+    assert np.isfinite(scored.score)
+    translator.export(tmp_path / "exported")  # which compares it with Python
+
+
 def test_parallel_files_with_their_own_validation(tmp_path, capsys):
     for name, column in (("a.en", 0), ("a.fr", 1)):
         text = "".join(f"{pair[column]}\n" for pair in PAIRS)
