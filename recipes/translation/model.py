@@ -44,7 +44,7 @@ def build_embedding(vocabulary, preset):
         embeddings_initializer=keras.initializers.RandomNormal(
             stddev=preset.embedding**-0.5
         ),
-        # Half of a training step's products. The weights stay as they are.
+        # The largest products of a step. The weights stay as they are.
         reverse_dtype="bfloat16" if preset.bfloat16 else None,
     )
 
