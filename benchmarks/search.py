@@ -51,7 +51,7 @@ def programs(case, quick):
         return {"kattention": chosen["kattention"]}
     own = PROGRAMS["kattention"]
     if case["batch"] == 1:
-        chosen["kattention, step compiled"] = (*own, {**case, "compiled": True})
+        chosen["kattention, XLA but for logits"] = (*own, {**case, "compiled": True})
     elif case["beam"] > 1:
         half = {**case, "policy": "mixed_bfloat16"}
         chosen["kattention, logits bfloat16"] = (*own, half)

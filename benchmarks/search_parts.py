@@ -36,7 +36,8 @@ def parts(case, rounds):
     vectors = tf.random.normal([rows, case["embedding"]])
     states = [tf.repeat(part, width, axis=0) for part in state]
     cell = model.decoder.cell
-    whole = "whole search"
+    whole, floor = "whole search", "all products of the steps"
+    around = "search around a given step"
     timed = {
         whole: (lambda x: _search(model, x, case), source, 1),
         "encoder": (lambda x: model.encode(x)[0]["key"], source, 1),
@@ -58,6 +59,8 @@ def parts(case, rounds):
             vectors,
             case["target"],
         ),
+        floor: (_products(case, rows), vectors, case["target"]),
+        around: (lambda x: _search_nothing(x, logits, case), vectors, 1),
     }
     graphs = {name: _repeated(*what) for name, what in timed.items()}
     seconds = {name: [] for name in graphs}
@@ -71,7 +74,8 @@ def parts(case, rounds):
     total = median(seconds[whole])
     for name, own in seconds.items():
         print(f"{name:30}{1000 * median(own):8.0f}ms{median(own) / total:8.0%}")
-    inside = [name for name in seconds if name not in (whole, "attention")]
+    overlapping = whole, "attention", floor, around
+    inside = [name for name in seconds if name not in overlapping]
     rest = total - sum(median(seconds[name]) for name in inside)
     print(f"{'readout, bookkeeping, trace':30}{1000 * rest:8.0f}ms{rest / total:8.0%}")
 
@@ -85,6 +89,39 @@ def _search(model, source, case):
         beam_width=case["beam"],
         max_length=case["target"],
     ).scores
+
+
+def _products(case, rows):
+    """Only the matrix products of a step, each weight read anew at every step."""
+    depth, units = 2 * case["encoder"], case["units"]
+    shapes = [
+        (units, case["attention"]),
+        (case["embedding"] + depth, 3 * units),
+        (units, 3 * units),
+        (units + depth, case["readout"]),
+        (case["readout"], case["vocabulary"]),
+    ]
+    kernels = [tf.random.normal(shape) for shape in shapes]
+    inputs = [tf.random.normal([rows, inner]) for inner, _ in shapes]
+
+    def run(x):
+        moved = [one + x[0, 0] for one in inputs]
+        products = [tf.matmul(i, k) for i, k in zip(moved, kernels, strict=True)]
+        return tf.add_n([product[0, 0] for product in products])
+
+    return run
+
+
+def _search_nothing(x, logits, case):
+    """A beam around a step that costs nothing."""
+    found = kattention.search.beam(
+        lambda tokens, state: (logits + state[:, :1], state, None),
+        x[:: case["beam"]],
+        end=-1,  # none ends early
+        beam_width=case["beam"],
+        max_length=case["target"],
+    )
+    return found.scores
 
 
 def _repeated(function, argument, times):
