@@ -9,6 +9,8 @@ from kattention_network import network
 from pairs import batches
 from worker import serve
 
+END = -1  # none ends early
+
 
 def build(case):
     model, width = network(case, packed=False), case["beam"]
@@ -23,6 +25,7 @@ def build(case):
         tokens = tf.fill([rows * width, 1], 2)
         alignments = tf.zeros([rows * width, 1, tf.shape(source)[1]])
         scores = tf.tile([[0.0] + [-1e9] * (width - 1)], [rows, 1])
+        ended = tf.fill([rows * width], False)
         for _ in tf.range(case["target"]):
             tf.autograph.experimental.set_loop_options(
                 shape_invariants=[
@@ -41,6 +44,9 @@ def build(case):
             tokens = tf.concat([tf.gather(tokens, row), token], 1)
             alignments = tf.concat([alignments, alignment[:, None]], 1)
             alignments = tf.gather(alignments, row)
+            ended = tf.gather(ended, row) | (tokens[:, -1] == END)
+            if tf.reduce_all(ended):
+                break
         return tokens, alignments
 
     sources = [tf.constant(source) for source, _, _ in batches(case)]

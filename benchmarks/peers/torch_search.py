@@ -5,6 +5,8 @@ from pairs import batches
 from torch_network import Model
 from worker import serve
 
+END = -1  # none ends early
+
 
 @torch.inference_mode()
 def translate(model, source, steps, width):
@@ -18,6 +20,7 @@ def translate(model, source, steps, width):
     tokens = torch.full((rows * width, 1), 2)
     scores = torch.tensor([0.0] + [-1e9] * (width - 1)).repeat(rows, 1)
     first = torch.arange(rows)[:, None] * width
+    ended = torch.zeros(rows * width, dtype=torch.bool)
     for _ in range(steps):
         vector = model.target(tokens[:, -1])
         state, context = model.step(vector, state, memory, keys, padding)
@@ -25,13 +28,16 @@ def translate(model, source, steps, width):
         logits = model.logits(features)
         if width == 1:
             tokens = torch.cat([tokens, logits.argmax(-1, keepdim=True)], 1)
-            continue
-        every = torch.log_softmax(logits, -1).view(rows, width, -1)
-        words = every.shape[-1]
-        scores, index = (scores[..., None] + every).view(rows, -1).topk(width)
-        row = (first + index // words).flatten()
-        state = state[row]
-        tokens = torch.cat([tokens[row], (index % words).view(-1, 1)], 1)
+        else:
+            every = torch.log_softmax(logits, -1).view(rows, width, -1)
+            words = every.shape[-1]
+            scores, index = (scores[..., None] + every).view(rows, -1).topk(width)
+            row = (first + index // words).flatten()
+            state, ended = state[row], ended[row]
+            tokens = torch.cat([tokens[row], (index % words).view(-1, 1)], 1)
+        ended |= tokens[:, -1] == END
+        if ended.all():
+            break
     return tokens
 
 

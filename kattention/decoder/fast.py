@@ -15,8 +15,13 @@ from kattention.recurrent.steps import by_step, cut, precise, projected
 from kattention.xla import round_up
 
 
-def reason_against(cell):
-    """Says in a few words why this cell or place cannot be fast, or nothing."""
+def reason_against(cell, compute_dtype):
+    """Says in a few words why this cell or place cannot be fast, or nothing.
+
+    Args:
+        cell: The cell of an `AttentionRNN`.
+        compute_dtype: That of the `AttentionRNN`, in which it reads weights.
+    """
     if keras.backend.backend() != "tensorflow":
         return f"the backend is {keras.backend.backend()}, not tensorflow"
     import tensorflow as tf
@@ -32,6 +37,12 @@ def reason_against(cell):
         return "attend='after' has no fast path"
     if len(cell.cells) != (2 if cell.attend == "between" else 1):
         return f"there are {len(cell.cells)} cells, with attend={cell.attend!r}"
+    for part in (cell, cell.attention, *cell.cells):
+        if part.compute_dtype != compute_dtype:
+            return (
+                f"the {type(part).__name__} computes in {part.compute_dtype}, "
+                f"not in {compute_dtype}"
+            )
     reasons = [gates.reason_against(one) for one in cell.cells]
     return next((reason for reason in reasons if reason), None)
 

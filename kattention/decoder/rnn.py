@@ -23,9 +23,9 @@ class AttentionRNN(keras.layers.Layer):
         return_attention_scores: Return the alignments too.
         fast: `"auto"` takes a compiled loop with a gradient of its own where
             it can: in training, on the TensorFlow backend, for one GRU or
-            LSTM cell (`"between"`: two) with `BahdanauAttention`. It is equal
-            but for rounding. `True` raises where it cannot, `False` never
-            takes it.
+            LSTM cell (`"between"`: two) with `BahdanauAttention`, all of the
+            layer's precision. Values and first derivatives are equal but for
+            rounding. `True` raises where it cannot, `False` never takes it.
 
     Call arguments:
         inputs: Floats `(B, T, Din)`.
@@ -132,7 +132,9 @@ class AttentionRNN(keras.layers.Layer):
         )
 
     def _is_fast(self):
-        reason = self.fast is not False and fast.reason_against(self.cell)
+        reason = self.fast is not False and fast.reason_against(
+            self.cell, self.compute_dtype
+        )
         if self.fast is True and reason:
             raise ValueError(
                 f"{self.name} cannot run with fast=True: {reason}. Use fast='auto'"

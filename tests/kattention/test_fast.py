@@ -123,6 +123,21 @@ def test_in_mixed_precision():
         )
 
 
+def test_a_cell_of_another_precision_is_not_rounded_to_the_layers():
+    attention = kattention.BahdanauAttention(SCORE, dtype="float32")
+    gru = keras.layers.GRUCell(UNITS, dtype="float32")
+    cell = kattention.AttentionDecoder(gru, attention, dtype="float32")
+    mixed = {"return_sequences": True, "dtype": "mixed_bfloat16"}
+    inputs, memory = np.ones((2, 3, DEPTH)), np.ones((2, 4, MEMORY))
+    plain, fast = (
+        kattention.AttentionRNN(cell, fast=fast, **mixed)(
+            inputs, memory=memory, training=True
+        )
+        for fast in (False, "auto")
+    )
+    assert (plain.numpy() == fast.numpy()).all()
+
+
 def test_shapes_stay_known_in_a_graph():
     layer = make_pair()[1]
     layer(np.ones((2, 3, DEPTH)), memory=np.ones((2, 4, MEMORY)))
@@ -198,6 +213,10 @@ def test_an_export_holds_no_compiled_part(tmp_path):
         (
             lambda: make_cell(keras.layers.GRUCell(5), kattention.FixedContext()),
             "FixedContext",
+        ),
+        (
+            lambda: make_cell(keras.layers.GRUCell(5, dtype="mixed_bfloat16")),
+            "the GRUCell computes in bfloat16, not in float32",
         ),
     ],
 )
