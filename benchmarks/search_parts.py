@@ -36,10 +36,14 @@ def parts(case, rounds):
     vectors = tf.random.normal([rows, case["embedding"]])
     states = [tf.repeat(part, width, axis=0) for part in state]
     cell = model.decoder.cell
+
+    def given(_, state):
+        return logits + state[:, :1], state, None
+
     whole, floor = "whole search", "all products of the steps"
     around = "search around a given step"
     timed = {
-        whole: (lambda x: _search(model, x, case), source, 1),
+        whole: (lambda x: _translate_ids(model, x, case), source, 1),
         "encoder": (lambda x: model.encode(x)[0]["key"], source, 1),
         "vocabulary projection": (model.logits, output, case["target"]),
         "softmax and top-k": (
@@ -60,7 +64,7 @@ def parts(case, rounds):
             case["target"],
         ),
         floor: (_products(case, rows), vectors, case["target"]),
-        around: (lambda x: _search_nothing(x, logits, case), vectors, 1),
+        around: (lambda x: _search(given, x, case), vectors[::width], 1),
     }
     graphs = {name: _repeated(*what) for name, what in timed.items()}
     seconds = {name: [] for name in graphs}
@@ -80,10 +84,14 @@ def parts(case, rounds):
     print(f"{'readout, bookkeeping, trace':30}{1000 * rest:8.0f}ms{rest / total:8.0%}")
 
 
-def _search(model, source, case):
+def _translate_ids(model, source, case):
     memory, state = model.encode(source)
+    return _search(lambda *given: model.step(*given, memory), state, case)
+
+
+def _search(step, state, case):
     return kattention.search.beam(
-        lambda tokens, state: model.step(tokens, state, memory),
+        step,
         state,
         end=-1,  # none ends early
         beam_width=case["beam"],
@@ -110,18 +118,6 @@ def _products(case, rows):
         return tf.add_n([product[0, 0] for product in products])
 
     return run
-
-
-def _search_nothing(x, logits, case):
-    """A beam around a step that costs nothing."""
-    found = kattention.search.beam(
-        lambda tokens, state: (logits + state[:, :1], state, None),
-        x[:: case["beam"]],
-        end=-1,  # none ends early
-        beam_width=case["beam"],
-        max_length=case["target"],
-    )
-    return found.scores
 
 
 def _repeated(function, argument, times):
