@@ -8,6 +8,12 @@ softmax, a product or two and one number a row.
 from keras import ops
 
 
+def check_smoothing(label_smoothing):
+    """Refuses what is no share of probability."""
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing!r}")
+
+
 def smoothed_crossentropy(ids, logits, smoothing):
     """`(1 - e) * -log p(y) + e * mean over v of -log p(v)`, with a gradient.
 

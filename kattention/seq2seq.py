@@ -89,23 +89,9 @@ class Seq2Seq(keras.Model):
         encoder.supports_masking = readout.supports_masking = True
         source = keras.Input((None,), dtype="int32", name="source_ids")
         target = keras.Input((None,), dtype="int32", name="target_ids")
-        mask = ops.not_equal(source, PADDING)
-        memory, *initial = _as_list(encoder(source_embedding(source), mask=mask))
-        vectors = target_embedding(target)
-        outputs = decoder(
-            vectors, memory=memory, initial_state=initial or None, memory_mask=mask
-        )
-        alignments = []
-        if isinstance(outputs, (list, tuple)):
-            outputs, *others = outputs
-            alignments = others[-1:] if decoder.return_attention_scores else []
-        if packed:
-            outputs, vectors = PackTokens()([outputs, vectors], ids=target)
-        features = readout([outputs, vectors])
-        if logits is None:
-            scores = target_embedding(features, reverse=True)
-        else:
-            scores = logits(features)
+        parts = source_embedding, encoder, target_embedding, decoder, readout
+        features, *alignments = _features(parts, packed, source, target)
+        scores = _project(target_embedding, logits, features)
         if packed:
             scores = ops.squeeze(scores, 0)
         returned = [scores, *alignments] if alignments else scores
@@ -117,6 +103,36 @@ class Seq2Seq(keras.Model):
         self.readout = readout
         self.logits = logits
         self.packed = packed
+
+    @property
+    def projection(self):
+        """The layer whose weights make logits of the readout's features."""
+        return self.target_embedding if self.logits is None else self.logits
+
+    def features(self, inputs, training=None):
+        """Goes as far as the readout.
+
+        Args:
+            inputs: What the model is called on.
+            training: Whether dropout is on.
+
+        Returns:
+            `[features]`, or `[features, alignments (B, T, S)]` if the decoder
+            returns them: features `(B, T, R)`, or `(N, R)` if `packed`.
+        """
+        parts = (
+            self.source_embedding,
+            self.encoder,
+            self.target_embedding,
+            self.decoder,
+            self.readout,
+        )
+        features, *others = _features(parts, self.packed, *inputs, **_told(training))
+        return [ops.squeeze(features, 0) if self.packed else features, *others]
+
+    def project(self, features):
+        """Logits `(..., V)` of the readout's features `(..., R)`."""
+        return _project(self.target_embedding, self.logits, features)
 
     def encode(self, source_ids, training=None):
         """Reads the source once.
@@ -131,8 +147,7 @@ class Seq2Seq(keras.Model):
         """
         mask = ops.not_equal(source_ids, PADDING)
         vectors = self.source_embedding(source_ids)
-        told = {} if training is None else {"training": training}
-        memory, *initial = _as_list(self.encoder(vectors, mask=mask, **told))
+        memory, *initial = _as_list(self.encoder(vectors, mask=mask, **_told(training)))
         state = self.decoder.cell.get_initial_state(ops.shape(source_ids)[0])
         # For `attend="after"` the encoder may leave the attention vector out.
         for place, given in enumerate(initial):
@@ -159,12 +174,7 @@ class Seq2Seq(keras.Model):
             vectors, state, memory, training=training
         )
         parts = [ops.expand_dims(output, 1), ops.expand_dims(vectors, 1)]
-        told = {} if training is None else {"training": training}
-        features = self.readout(parts, **told)
-        if self.logits is None:
-            scores = self.target_embedding(features, reverse=True)
-        else:
-            scores = self.logits(features)
+        scores = self.project(self.readout(parts, **_told(training)))
         return ops.squeeze(scores, 1), state, alignment
 
     def get_config(self):
@@ -194,6 +204,38 @@ class Seq2Seq(keras.Model):
         if parts["target_embedding"] is None:
             parts["target_embedding"] = parts["source_embedding"]
         return cls(**parts)
+
+
+def _features(parts, packed, source, target, **told):
+    """The readout's features, `(1, N, R)` if packed, and the alignments, if any."""
+    source_embedding, encoder, target_embedding, decoder, readout = parts
+    mask = ops.not_equal(source, PADDING)
+    memory, *initial = _as_list(encoder(source_embedding(source), mask=mask, **told))
+    vectors = target_embedding(target)
+    outputs, *others = _as_list(
+        decoder(
+            vectors,
+            memory=memory,
+            initial_state=initial or None,
+            memory_mask=mask,
+            **told,
+        )
+    )
+    if packed:
+        outputs, vectors = PackTokens()([outputs, vectors], ids=target)
+    features = readout([outputs, vectors], **told)
+    return [features, *(others[-1:] if decoder.return_attention_scores else [])]
+
+
+def _project(target_embedding, logits, features):
+    if logits is None:
+        return target_embedding(features, reverse=True)
+    return logits(features)
+
+
+def _told(training):
+    """What to say to a part: nothing lets it hear from the layer around it."""
+    return {} if training is None else {"training": training}
 
 
 def _as_list(outputs):

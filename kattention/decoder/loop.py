@@ -169,7 +169,7 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
         return [d_states, d_key, d_vector], stacks
 
     zeros = tf.nest.map_structure(tf.zeros_like, [list(o.states), o.key, o.key[:, 0]])
-    length = tf.shape(o.inputs)[0]
+    length = tf.shape(x_of)[0]
     carry, stacks = loop(step, zeros, steps, length, 3 + 2 * two, reverse=True)
     d_states, d_key, d_vector = carry
     d_vector = tf.reduce_sum(d_vector, 0)
@@ -184,8 +184,10 @@ def _gradients(cells, o, steps, saved, gradients):
     # Once, not at every step, and out of XLA's sight, which would undo it.
     kernels = o.looking_kernel, o.context_kernel, o.first_kernel
     turned = [None if kernel is None else tf.transpose(kernel) for kernel in kernels]
+    # A compiled call holds what it is given: one cell's inputs it does not read.
+    read = o if two else o._replace(inputs=None)
     (d_states, d_key, d_vector), (dx, d_looking, d_context, *d_first) = _backward(
-        cells, o, turned, steps, before, saved, gradients
+        cells, read, turned, steps, before, saved, gradients
     )
     kept = weights if o.noise is None else weights * o.noise
     h = saved[-1] if two else before[0]

@@ -3,6 +3,7 @@
 from kattention.training.accuracy import TokenAccuracy
 from kattention.training.adam import FusedAdam
 from kattention.training.budget import Budget
+from kattention.training.lean import LeanCrossentropy
 from kattention.training.losses import GuidedAlignment, TokenCrossentropy
 from kattention.training.sampling import ScheduledSampling
 
@@ -10,6 +11,7 @@ __all__ = [
     "Budget",
     "FusedAdam",
     "GuidedAlignment",
+    "LeanCrossentropy",
     "ScheduledSampling",
     "TokenAccuracy",
     "TokenCrossentropy",

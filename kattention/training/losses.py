@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kattention.attention import shapes
-from kattention.crossentropy import smoothed_crossentropy
+from kattention.crossentropy import check_smoothing, smoothed_crossentropy
 from kattention.training.tokens import pack_like, weigh
 
 
@@ -39,10 +39,7 @@ class TokenCrossentropy(keras.losses.Loss):
     def __init__(self, label_smoothing=0.0, name="token_crossentropy", **kwargs):
         kwargs.setdefault("reduction", "mean_with_sample_weight")
         super().__init__(name=name, **kwargs)
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(
-                f"label_smoothing must be in [0, 1), got {label_smoothing!r}"
-            )
+        check_smoothing(label_smoothing)
         self.label_smoothing = label_smoothing
 
     def __call__(self, y_true, y_pred, sample_weight=None):

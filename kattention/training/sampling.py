@@ -63,10 +63,22 @@ class ScheduledSampling(keras.Model):
         self.built = True  # its model is
 
     def call(self, inputs, training=None):
+        return self.model(self._mixed(inputs, training), training=training)
+
+    def features(self, inputs, training=None):
+        """As `Seq2Seq.features`, of what was mixed."""
+        return self.model.features(self._mixed(inputs, training), training=training)
+
+    @property
+    def projection(self):
+        return self.model.projection
+
+    def project(self, features):
+        return self.model.project(features)
+
+    def _mixed(self, inputs, training):
         source, target = inputs
-        if training:
-            target = self.mix(source, target)
-        return self.model([source, target], training=training)
+        return [source, self.mix(source, target) if training else target]
 
     def mix(self, source_ids, target_ids):
         """Target ids `(B, T)` with drawn tokens among them."""

@@ -10,8 +10,8 @@ from kattention.training import (
     Budget,
     FusedAdam,
     GuidedAlignment,
+    LeanCrossentropy,
     ScheduledSampling,
-    TokenCrossentropy,
 )
 from recipes.translation import corpora, filtering, preparation, run
 from recipes.translation.allocator import keep_freed_memory
@@ -61,7 +61,9 @@ def train(options):
     else:
         print(f"going on with {folder} after round {progress.rounds}")
         trained = keras.models.load_model(state)
-    model = trained.model if isinstance(trained, ScheduledSampling) else trained
+    model = trained.model
+    if isinstance(model, ScheduledSampling):
+        model = model.model
     print(
         f"{len(training)} training and {len(validation)} validation pairs, "
         f"{tokenizers[0].vocabulary_size} and {tokenizers[1].vocabulary_size} "
@@ -85,20 +87,23 @@ def _training_batches(folder, preset):
 def _new_model(preset, tokenizers, attention):
     sizes = [tokenizer.vocabulary_size for tokenizer in tokenizers]
     model = build_model(preset, *sizes, attention)
-    loss, weights = TokenCrossentropy(preset.label_smoothing), None
-    if preset.guided_alignment:
-        loss, weights = [loss, GuidedAlignment()], [1.0, preset.guided_alignment]
     if preset.scheduled_sampling:
         model = ScheduledSampling(model)
+    trained = LeanCrossentropy(model, preset.label_smoothing)
+    guided = {}
+    if preset.guided_alignment:
+        guided = {
+            "loss": [None, GuidedAlignment()],
+            "loss_weights": [1.0, preset.guided_alignment],
+        }
     average = {"use_ema": True, "ema_momentum": preset.ema} if preset.ema else {}
-    model.compile(
+    trained.compile(
         FusedAdam(preset.learning_rate, global_clipnorm=preset.clip_norm, **average),
-        loss,
-        loss_weights=weights,
         # Slower and unsteady for loops of changing length on a CPU.
         jit_compile=False,
+        **guided,
     )
-    return model
+    return trained
 
 
 def _fit(trained, translator, training, validation, recorded, progress, folder):
@@ -139,7 +144,7 @@ def _raise_share(trained, budget, last):
     """Draws more tokens as the budget is spent."""
 
     def assign(batch, logs=None):
-        trained.share.assign(last * budget.share)
+        trained.model.share.assign(last * budget.share)
 
     return keras.callbacks.LambdaCallback(on_train_batch_begin=assign)
 

@@ -1,0 +1,202 @@
+"""Training without ever holding all logits (TensorFlow)."""
+
+import keras
+from keras import ops
+
+from kattention.crossentropy import check_smoothing, smoothed_crossentropy
+from kattention.training.tokens import pack_like
+
+# Tokens whose logits are held at once. Fewer would not make full use of the
+# matrix product; more bring nothing.
+ROWS = 512
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class LeanCrossentropy(keras.Model):
+    """Trains a model on `TokenCrossentropy` without ever holding all its logits.
+
+    Logits are the largest tensor of a training step, and with their softmax and
+    gradient there are three of them. Here logits, loss and all gradients are
+    found for 512 tokens at a time, and the logits forgotten: memory is
+    O(512 V) for V subwords, in place of O(B T V). Losses and gradients are
+    those of `TokenCrossentropy`, and so is the time. It trains the weights of
+    the model, which is what to save and to use.
+
+    Args:
+        model: A `Seq2Seq`, or a `ScheduledSampling` of one.
+        label_smoothing: As of `TokenCrossentropy`.
+
+    Call arguments:
+        inputs: `[source_ids (B, S), target_ids (B, T)]`, integers.
+        training: Whether dropout is on.
+
+    Returns:
+        What the logits are made of: `model.features(inputs)`.
+
+    `compile` takes no loss, or `[None, GuidedAlignment()]` for a model that
+    returns alignments, and no metrics, which would need the logits. `fit` and
+    `evaluate` take ids `(B, T)` and sample weights as `TokenCrossentropy` does.
+
+    Raises:
+        ValueError: The backend is not TensorFlow, `label_smoothing` is not in
+            [0, 1), or `compile` gets a loss of logits or metrics.
+
+    Example:
+
+        trained = kattention.training.LeanCrossentropy(model, label_smoothing=0.1)
+        trained.compile(kattention.training.FusedAdam(1e-3), jit_compile=False)
+        trained.fit(batches)
+        model.save("model.keras")
+
+    Source: Szegedy et al., "Rethinking the Inception Architecture for
+    Computer Vision" (2016), section 7; a loss that never holds all logits:
+    Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models"
+    (2025), section 4.
+    """
+
+    def __init__(self, model, label_smoothing=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                "LeanCrossentropy needs the tensorflow backend, got "
+                f"{keras.backend.backend()}: compile the model with TokenCrossentropy"
+            )
+        check_smoothing(label_smoothing)
+        self.model = model
+        self.label_smoothing = label_smoothing
+        self.supports_jit = False  # chunks differ in size
+        self.built = True  # its model is
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        **kwargs,
+    ):
+        if _first(loss) is not None:
+            raise ValueError(
+                "loss must be None, or [None, a loss of alignments]: that of tokens "
+                f"is LeanCrossentropy's own, got {loss!r}"
+            )
+        if metrics or weighted_metrics:
+            raise ValueError(
+                "metrics must be None, got "
+                f"{metrics or weighted_metrics!r}: for those of logits compile the "
+                "model itself, with TokenCrossentropy"
+            )
+        super().compile(optimizer, loss=loss, loss_weights=loss_weights, **kwargs)
+
+    def compile_from_config(self, config):
+        # Keras leaves it to those who have a `compile` of their own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def call(self, inputs, training=None):
+        features, *alignments = self.model.features(inputs, training=training)
+        return [features, *alignments] if alignments else features
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        ids, features, weight = map(_first, (y, y_pred, sample_weight))
+        dtype = keras.backend.result_type(features.dtype, "float32")
+        ids, weights = pack_like(features, ids, weight, dtype)
+        total = _weighted_sum(
+            self.model,
+            ops.reshape(features, (-1, features.shape[-1])),
+            ops.reshape(ops.cast(ids, "int32"), (-1,)),
+            ops.reshape(weights, (-1,)),
+            self.label_smoothing,
+        )
+        loss = ops.divide_no_nan(total, ops.sum(weights))
+        # Of alignments, and of regularizers.
+        if self.loss is not None or self.losses:
+            loss += super().compute_loss(x, y, y_pred, sample_weight, training)
+        return loss
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "model": keras.saving.serialize_keras_object(self.model),
+            "label_smoothing": self.label_smoothing,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        model = keras.saving.deserialize_keras_object(
+            config.pop("model"), custom_objects
+        )
+        return cls(model, **config)
+
+
+def _weighted_sum(model, features, ids, weights, smoothing):
+    """Sum of weights `(N,)` times losses of features `(N, R)`, with a gradient.
+
+    The gradients of all but a factor are known as soon as the loss is: found
+    with it, chunk by chunk, they are all that is kept.
+    """
+    import tensorflow as tf
+
+    # Frozen ones too: TensorFlow wants to know all that is read.
+    variables = model.projection.weights
+
+    def chunk_of(start, *tensors):
+        return [tensor[start : start + ROWS] for tensor in tensors]
+
+    @tf.custom_gradient
+    def total(features, *kernels):
+        # Or an eager tape would keep what happens inside.
+        features, *kernels = map(tf.stop_gradient, (features, *kernels))
+
+        def add(start, sum_so_far, d_kernels, d_features):
+            few, own, weight = chunk_of(start, features, ids, weights)
+            with tf.GradientTape() as tape:
+                tape.watch([few, *kernels])
+                with keras.StatelessScope(zip(variables, kernels, strict=True)):
+                    logits = model.project(few[None])[0]
+                logits = ops.cast(logits, weight.dtype)
+                losses = smoothed_crossentropy(own, logits, smoothing)
+                loss = tf.reduce_sum(losses * weight)
+            d_few, *more = tape.gradient(
+                loss, [few, *kernels], unconnected_gradients="zero"
+            )
+            d_kernels = [a + b for a, b in zip(d_kernels, more, strict=True)]
+            d_features = d_features.write(start // ROWS, d_few)
+            return start + ROWS, sum_so_far + loss, d_kernels, d_features
+
+        count = tf.shape(features)[0]
+        pieces = tf.TensorArray(
+            features.dtype,
+            (count + ROWS - 1) // ROWS,
+            infer_shape=False,
+            element_shape=(None, features.shape[-1]),
+        )
+        _, found, d_kernels, pieces = tf.while_loop(
+            lambda start, *_: start < count,
+            add,
+            (
+                0,
+                tf.zeros((), weights.dtype),
+                [tf.zeros_like(kernel) for kernel in kernels],
+                pieces,
+            ),
+            # Chunks side by side would hold their logits side by side.
+            parallel_iterations=1,
+        )
+        d_features = pieces.concat()
+
+        def gradient(upstream):
+            return [tf.cast(upstream, d.dtype) * d for d in (d_features, *d_kernels)]
+
+        return found, gradient
+
+    return total(features, *(variable.value for variable in variables))
+
+
+def _first(given):
+    """What belongs to the tokens, where alignments have something as well."""
+    return given[0] if isinstance(given, (list, tuple)) else given
