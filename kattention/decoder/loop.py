@@ -129,7 +129,7 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
     and, with two cells, of the first one's `x` and `r`."""
     two, count = len(cells) == 2, len(o.states)
     looking_kernel, context_kernel, first_kernel = turned
-    weights_of, looking_of, x_of = saved[count + 1 : count + 4]
+    weights_of, looking_of, x_of, *first_of = saved
 
     def step(t, carry):
         d_states, d_key, d_vector = carry
@@ -141,7 +141,7 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
         states = [stack[t] for stack in before]
         middle = states
         if two:
-            first_x, first_r = o.inputs[t] + o.input_bias, saved[count + 4][t]
+            first_x, first_r = o.inputs[t] + o.input_bias, first_of[0][t]
             middle = cells[0](first_x, first_r, states)
         query, r = _split(looking_of[t], o)
         dx, dr, d_middle = through(cells[-1], x_of[t], r, middle, d_states)
@@ -184,10 +184,10 @@ def _gradients(cells, o, steps, saved, gradients):
     # Once, not at every step, and out of XLA's sight, which would undo it.
     kernels = o.looking_kernel, o.context_kernel, o.first_kernel
     turned = [None if kernel is None else tf.transpose(kernel) for kernel in kernels]
-    # A compiled call holds what it is given: one cell's inputs it does not read.
+    # A compiled call holds what it is given: no more than it reads.
     read = o if two else o._replace(inputs=None)
     (d_states, d_key, d_vector), (dx, d_looking, d_context, *d_first) = _backward(
-        cells, read, turned, steps, before, saved, gradients
+        cells, read, turned, steps, before, saved[count + 1 :], gradients
     )
     kept = weights if o.noise is None else weights * o.noise
     h = saved[-1] if two else before[0]
