@@ -32,6 +32,7 @@ PROGRAMS = {
     "TFA AttentionWrapper": ("tfa_wrapper", "tfa"),
     "naive Keras cell": ("naive_keras", None),
 }
+WHOLE = {"kattention, logits whole": ("kattention_whole", None)}
 JAX = {"kattention on JAX": ("kattention_jax", "jax")}
 
 
@@ -53,10 +54,10 @@ def main():
         return
     every = list(PROGRAMS)
     if options.case in ("padded", "all"):
-        everything = [*every, *JAX, "floor"]
+        everything = [*every, *WHOLE, *JAX, "floor"]
         _side_by_side("padded, 64 x 30 x 30", PADDED, everything, options.rounds)
     if options.case in ("long", "all"):
-        _side_by_side("long, 16 x 200 x 200", LONG, every, options.rounds)
+        _side_by_side("long, 16 x 200 x 200", LONG, [*every, *WHOLE], options.rounds)
     if options.case in ("bfloat16", "all"):
         case = {**PADDED, "policy": "mixed_bfloat16"}
         _side_by_side("padded, bfloat16", case, every[:2], options.rounds)
@@ -69,7 +70,7 @@ def main():
 
 
 def _side_by_side(title, case, labels, rounds):
-    programs = {**PROGRAMS, **JAX, "floor": ("products", None)}
+    programs = {**PROGRAMS, **WHOLE, **JAX, "floor": ("products", None)}
     workers = compare({label: (*programs[label], case) for label in labels}, rounds)
     print(f"\n{title}: {case['steps']} training steps, {case['policy']}")
     table(workers)

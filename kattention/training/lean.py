@@ -6,8 +6,8 @@ from keras import ops
 from kattention.crossentropy import check_smoothing, smoothed_crossentropy
 from kattention.training.tokens import pack_like
 
-# Tokens whose logits are held at once. Fewer would not make full use of the
-# matrix product; more bring nothing.
+# Tokens whose logits are held at once. Each chunk adds a gradient to that of the
+# weights: with many small ones a step takes longer.
 ROWS = 512
 
 
@@ -110,6 +110,7 @@ class LeanCrossentropy(keras.Model):
             ops.reshape(ops.cast(ids, "int32"), (-1,)),
             ops.reshape(weights, (-1,)),
             self.label_smoothing,
+            training,
         )
         loss = ops.divide_no_nan(total, ops.sum(weights))
         # Of alignments, and of regularizers.
@@ -133,68 +134,79 @@ class LeanCrossentropy(keras.Model):
         return cls(model, **config)
 
 
-def _weighted_sum(model, features, ids, weights, smoothing):
-    """Sum of weights `(N,)` times losses of features `(N, R)`, with a gradient.
+def _weighted_sum(model, features, ids, weights, smoothing, training):
+    """Sum of weights `(N,)` times losses of features `(N, R)`.
 
-    The gradients of all but a factor are known as soon as the loss is: found
-    with it, chunk by chunk, they are all that is kept.
+    In training it has a gradient. All but one factor of it is known as soon as
+    the loss is: found with it, chunk by chunk, it is all that is kept.
     """
     import tensorflow as tf
 
+    def chunk_of(features, start):
+        return [given[start : start + ROWS] for given in (features, ids, weights)]
+
+    def loss_of(few, own, weight):
+        logits = ops.cast(model.project(few[None])[0], weight.dtype)
+        return tf.reduce_sum(smoothed_crossentropy(own, logits, smoothing) * weight)
+
+    count, zero = tf.shape(features)[0], tf.zeros((), weights.dtype)
+    if not training:
+
+        def add_loss(start, total):
+            return [total + loss_of(*chunk_of(features, start))]
+
+        return _loop(add_loss, count, [zero])[0]
     # Frozen ones too: TensorFlow wants to know all that is read.
     variables = model.projection.weights
 
-    def chunk_of(start, *tensors):
-        return [tensor[start : start + ROWS] for tensor in tensors]
-
     @tf.custom_gradient
-    def total(features, *kernels):
+    def total_of(features, *kernels):
         # Or an eager tape would keep what happens inside.
         features, *kernels = map(tf.stop_gradient, (features, *kernels))
 
-        def add(start, sum_so_far, d_kernels, d_features):
-            few, own, weight = chunk_of(start, features, ids, weights)
+        def add(start, total, d_kernels, d_features):
+            few, own, weight = chunk_of(features, start)
             with tf.GradientTape() as tape:
                 tape.watch([few, *kernels])
                 with keras.StatelessScope(zip(variables, kernels, strict=True)):
-                    logits = model.project(few[None])[0]
-                logits = ops.cast(logits, weight.dtype)
-                losses = smoothed_crossentropy(own, logits, smoothing)
-                loss = tf.reduce_sum(losses * weight)
+                    loss = loss_of(few, own, weight)
             d_few, *more = tape.gradient(
                 loss, [few, *kernels], unconnected_gradients="zero"
             )
             d_kernels = [a + b for a, b in zip(d_kernels, more, strict=True)]
             d_features = d_features.write(start // ROWS, d_few)
-            return start + ROWS, sum_so_far + loss, d_kernels, d_features
+            return [total + loss, d_kernels, d_features]
 
-        count = tf.shape(features)[0]
         pieces = tf.TensorArray(
             features.dtype,
             (count + ROWS - 1) // ROWS,
             infer_shape=False,
             element_shape=(None, features.shape[-1]),
         )
-        _, found, d_kernels, pieces = tf.while_loop(
-            lambda start, *_: start < count,
-            add,
-            (
-                0,
-                tf.zeros((), weights.dtype),
-                [tf.zeros_like(kernel) for kernel in kernels],
-                pieces,
-            ),
-            # Chunks side by side would hold their logits side by side.
-            parallel_iterations=1,
-        )
-        d_features = pieces.concat()
+        nothing = [tf.zeros_like(kernel) for kernel in kernels]
+        total, d_kernels, pieces = _loop(add, count, [zero, nothing, pieces])
+        found = pieces.concat(), *d_kernels
 
         def gradient(upstream):
-            return [tf.cast(upstream, d.dtype) * d for d in (d_features, *d_kernels)]
+            return [tf.cast(upstream, d.dtype) * d for d in found]
 
-        return found, gradient
+        return total, gradient
 
-    return total(features, *(variable.value for variable in variables))
+    return total_of(features, *(variable.value for variable in variables))
+
+
+def _loop(add, count, initial):
+    """Runs `add(start, *carry) -> carry` for each chunk of `count` tokens."""
+    import tensorflow as tf
+
+    _, *carry = tf.while_loop(
+        lambda start, *_: start < count,
+        lambda start, *carry: [start + ROWS, *add(start, *carry)],
+        [0, *initial],
+        # Chunks side by side would hold their logits side by side.
+        parallel_iterations=1,
+    )
+    return carry
 
 
 def _first(given):

@@ -1,0 +1,22 @@
+"""kattention with all logits of a step at once."""
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+
+from kattention_network import network
+from keras_fit import fitting
+from worker import serve
+
+from kattention.training import FusedAdam, TokenCrossentropy
+from recipes.translation.allocator import keep_freed_memory
+
+
+def build(case):
+    keep_freed_memory()
+    model = network(case, packed=True)
+    model.compile(FusedAdam(), TokenCrossentropy(), jit_compile=False)
+    return fitting(model, case)
+
+
+serve(build)
