@@ -8,7 +8,7 @@ from kattention.training.tokens import pack_like
 
 # Tokens whose logits are held at once. Each chunk adds a gradient to that of the
 # weights: with many small ones a step takes longer.
-ROWS = 512
+ROWS = 1024
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -17,8 +17,8 @@ class LeanCrossentropy(keras.Model):
 
     Logits are the largest tensor of a training step, and with their softmax and
     gradient there are three of them. Here logits, loss and all gradients are
-    found for 512 tokens at a time, and the logits forgotten: memory is
-    O(512 V) for V subwords, in place of O(B T V). Losses and gradients are
+    found for 1,024 tokens at a time, and the logits forgotten: memory is
+    O(1024 V) for V subwords, in place of O(B T V). Losses and gradients are
     those of `TokenCrossentropy`, and so is the time. It trains the weights of
     the model, which is what to save and to use.
 
