@@ -19,8 +19,9 @@ class LeanCrossentropy(keras.Model):
     gradient there are three of them. Here logits, loss and all gradients are
     found for 1,024 tokens at a time, and the logits forgotten: memory is
     O(1024 V) for V subwords, in place of O(B T V). Losses and gradients are
-    those of `TokenCrossentropy`, and so is the time. It trains the weights of
-    the model, which is what to save and to use.
+    those of `TokenCrossentropy`, first derivatives only; each chunk but the
+    first costs one more pass over the gradient of the logits' weights. It
+    trains the weights of the model, which is what to save and to use.
 
     Args:
         model: A `Seq2Seq`, or a `ScheduledSampling` of one.

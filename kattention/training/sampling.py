@@ -71,9 +71,11 @@ class ScheduledSampling(keras.Model):
 
     @property
     def projection(self):
+        """As `Seq2Seq.projection`."""
         return self.model.projection
 
     def project(self, features):
+        """As `Seq2Seq.project`."""
         return self.model.project(features)
 
     def _mixed(self, inputs, training):
