@@ -61,6 +61,11 @@ def train(options):
     else:
         print(f"going on with {folder} after round {progress.rounds}")
         trained = keras.models.load_model(state)
+        if not isinstance(trained, LeanCrossentropy):
+            raise UsageError(
+                f"{folder} was begun by an earlier version, whose state this one "
+                "cannot go on with: choose another --output"
+            )
     model = trained.model
     if isinstance(model, ScheduledSampling):
         model = model.model

@@ -113,6 +113,16 @@ def test_a_training_draws_its_own_tokens_and_goes_on(pairs, tmp_path, capsys):
     assert all((a != b).any() for a, b in zip(drawn, given, strict=True))
 
 
+def test_a_state_of_an_earlier_version_is_named(pairs, tmp_path, capsys):
+    command = ["train", "--pairs", pairs, "--output", tmp_path / "run"]
+    command += ["--preset", "tiny", "--epochs", 2]
+    stop_after_a_round(command)
+    _, state = run.read_progress(tmp_path / "run")
+    keras.models.load_model(state).model.save(state)
+    assert call(*command) == 2
+    assert "was begun by an earlier version" in capsys.readouterr().err
+
+
 def wait_for(condition, seconds=240):
     for _ in range(seconds * 10):
         if condition():
