@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kattention.crossentropy import check_smoothing, smoothed_crossentropy
+from kattention.training.around import Around
 from kattention.training.tokens import pack_like
 
 # Tokens whose logits are held at once. Each chunk adds a gradient to that of the
@@ -12,7 +13,7 @@ ROWS = 1024
 
 
 @keras.saving.register_keras_serializable(package="kattention")
-class LeanCrossentropy(keras.Model):
+class LeanCrossentropy(Around):
     """Trains a model on `TokenCrossentropy` without ever holding all its logits.
 
     Logits are the largest tensor of a training step, and with their softmax and
@@ -56,17 +57,15 @@ class LeanCrossentropy(keras.Model):
     """
 
     def __init__(self, model, label_smoothing=0.0, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(model, **kwargs)
         if keras.backend.backend() != "tensorflow":
             raise ValueError(
                 "LeanCrossentropy needs the tensorflow backend, got "
                 f"{keras.backend.backend()}: compile the model with TokenCrossentropy"
             )
         check_smoothing(label_smoothing)
-        self.model = model
         self.label_smoothing = label_smoothing
         self.supports_jit = False  # chunks differ in size
-        self.built = True  # its model is
 
     def compile(
         self,
@@ -122,17 +121,8 @@ class LeanCrossentropy(keras.Model):
     def get_config(self):
         return {
             **super().get_config(),
-            "model": keras.saving.serialize_keras_object(self.model),
             "label_smoothing": self.label_smoothing,
         }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        model = keras.saving.deserialize_keras_object(
-            config.pop("model"), custom_objects
-        )
-        return cls(model, **config)
 
 
 def _weighted_sum(model, features, ids, weights, smoothing, training):

@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from kattention.packing import PADDING
+from kattention.training.around import Around
 
 
 @keras.saving.register_keras_serializable(package="kattention")
-class ScheduledSampling(keras.Model):
+class ScheduledSampling(Around):
     """Trains a model on sequences into which its own predictions are mixed.
 
     In training, each target token but the first is replaced with probability
@@ -44,7 +45,7 @@ class ScheduledSampling(keras.Model):
     """
 
     def __init__(self, model, share=0.0, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(model, **kwargs)
         if keras.backend.backend() == "jax":
             raise ValueError(
                 "ScheduledSampling draws in a loop, which the jax backend cannot "
@@ -52,7 +53,6 @@ class ScheduledSampling(keras.Model):
             )
         if not 0 <= share <= 1:
             raise ValueError(f"share must be in [0, 1], got {share!r}")
-        self.model = model
         self.share = self.add_weight(
             name="share",
             shape=(),
@@ -60,7 +60,6 @@ class ScheduledSampling(keras.Model):
             initializer=keras.initializers.Constant(share),
         )
         self.seed_generator = keras.random.SeedGenerator()
-        self.built = True  # its model is
 
     def call(self, inputs, training=None):
         return self.model(self._mixed(inputs, training), training=training)
@@ -110,17 +109,8 @@ class ScheduledSampling(keras.Model):
     def get_config(self):
         return {
             **super().get_config(),
-            "model": keras.saving.serialize_keras_object(self.model),
             "share": float(self.share),
         }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        model = keras.saving.deserialize_keras_object(
-            config.pop("model"), custom_objects
-        )
-        return cls(model, **config)
 
 
 def _draw(logits, uniform):
