@@ -21,9 +21,11 @@ from kattention.recurrent.compiling import (
     moved,
     one_before,
     outer,
+    over_all,
     through,
     with_shapes,
 )
+from kattention.recurrent.gates import PARTS
 
 
 class Operands(NamedTuple):
@@ -92,29 +94,30 @@ def _fill(operands, tensors):
 
 @tf.function(jit_compile=True, autograph=False)
 def _forward(cells, o, steps):
-    """Stacks the new states, then contexts, weights, `looking`, `x` and, with
-    two cells, the first one's `r` and `h`."""
+    """Stacks the new states, then contexts, weights, the query, `z` and, with
+    two cells, the first one's `z` and `h`."""
     two = len(cells) == 2
 
     def step(t, states):
         middle, x, first = states, o.inputs[t] + o.input_bias, []
         if two:
-            r = states[0] @ o.first_kernel + o.first_bias
-            middle = cells[0](x, r, states)
-            x, first = o.context_bias, [r, middle[0]]
+            z = cells[0].met(x, states[0] @ o.first_kernel + o.first_bias)
+            middle = cells[0](z, states)
+            x, first = o.context_bias, [*z, middle[0]]
         looking = middle[0] @ o.looking_kernel + o.looking_bias
-        query, r = _split(looking, o)
+        units = o.key.shape[-1]
+        query, r = looking[:, :units], looking[:, units:]
         score = _times(tf.tanh(query[:, None] + o.key), o.score_vector)
         weights = tf.nn.softmax(tf.where(o.mask > 0, score, -1e30)) * o.mask
         kept = weights if o.noise is None else weights * o.noise[t]
         context = _weighted(kept, o.value)
-        x = x + _dropped(context, o) @ o.context_kernel
-        new = cells[-1](x, r, middle)
+        z = cells[-1].met(x + _dropped(context, o) @ o.context_kernel, r)
+        new = cells[-1](z, middle)
         if o.valid is not None:
             new = moved(o.valid[t], new, states)
-        return new, [*new, context, weights, looking, x, *first]
+        return new, [*new, context, weights, query, *z, *first]
 
-    count = len(o.states) + 4 + 2 * two
+    count = len(o.states) + 3 + PARTS + (PARTS + 1) * two
     length = tf.shape(o.inputs)[0]
     _, stacks = loop(step, list(o.states), steps, length, count)
     return stacks
@@ -125,11 +128,12 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
     """Goes back through the steps, with the kernels `turned` for it.
 
     Returns the carry (gradients of the initial states, the key and the
-    score vector) and stacks of the gradients of `x`, `looking`, the context
-    and, with two cells, of the first one's `x` and `r`."""
+    score vector) and stacks of the gradients of the query, the context, `z`
+    and, with two cells, the first one's `z`."""
     two, count = len(cells) == 2, len(o.states)
     looking_kernel, context_kernel, first_kernel = turned
-    weights_of, looking_of, x_of, *first_of = saved
+    weights_of, query_of, *rest = saved
+    z_of, first_of = rest[:PARTS], rest[PARTS : 2 * PARTS]
 
     def step(t, carry):
         d_states, d_key, d_vector = carry
@@ -139,13 +143,13 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
             held = [(1 - o.valid[t]) * d for d in d_states]
             d_states = [o.valid[t] * d for d in d_states]
         states = [stack[t] for stack in before]
-        middle = states
-        if two:
-            first_x, first_r = o.inputs[t] + o.input_bias, first_of[0][t]
-            middle = cells[0](first_x, first_r, states)
-        query, r = _split(looking_of[t], o)
-        dx, dr, d_middle = through(cells[-1], x_of[t], r, middle, d_states)
-        d_context = gradients[count][t] + _dropped(dx @ context_kernel, o)
+        z, first_z = ([part[t] for part in parts] for parts in (z_of, first_of))
+        middle = cells[0](first_z, states) if two else states
+        dz, d_middle = through(cells[-1], z, middle, d_states)
+        dx, dr = cells[-1].apart(dz)
+        d_context = gradients[count][t] + _dropped(
+            tf.concat(dx, -1) @ context_kernel, o
+        )
         d_weights = tf.linalg.matvec(o.value, d_context)
         if o.noise is not None:
             d_weights = d_weights * o.noise[t]
@@ -153,24 +157,23 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
         weights = weights_of[t]
         mean = tf.reduce_sum(weights * d_weights, -1, keepdims=True)
         d_score = weights * (d_weights - mean)
-        hidden = tf.tanh(query[:, None] + o.key)
+        hidden = tf.tanh(query_of[t][:, None] + o.key)
         slope = 1 - hidden * hidden
         d_query = _weighted(d_score, slope) * o.score_vector
-        d_looking = tf.concat([d_query, dr], -1)
-        d_middle[0] += d_looking @ looking_kernel
-        stacks = [dx, d_looking, d_context]
+        d_middle[0] += tf.concat([d_query, *dr], -1) @ looking_kernel
+        stacks = [d_query, d_context, *dz]
         if two:
-            dx, dr, d_middle = through(cells[0], first_x, first_r, states, d_middle)
-            d_middle[0] += dr @ first_kernel
-            stacks += [dx, dr]
+            dz, d_middle = through(cells[0], first_z, states, d_middle)
+            d_middle[0] += tf.concat(cells[0].apart(dz)[1], -1) @ first_kernel
+            stacks += dz
         d_states = [d + h for d, h in zip(d_middle, held, strict=True)]
         d_key = d_key + d_score[..., None] * slope
         d_vector = d_vector + _weighted(d_score, hidden)
         return [d_states, d_key, d_vector], stacks
 
     zeros = tf.nest.map_structure(tf.zeros_like, [list(o.states), o.key, o.key[:, 0]])
-    length = tf.shape(x_of)[0]
-    carry, stacks = loop(step, zeros, steps, length, 3 + 2 * two, reverse=True)
+    length, written = tf.shape(query_of)[0], 2 + PARTS * len(cells)
+    carry, stacks = loop(step, zeros, steps, length, written, reverse=True)
     d_states, d_key, d_vector = carry
     d_vector = tf.reduce_sum(d_vector, 0)
     return [d_states, d_key * o.score_vector, d_vector], stacks
@@ -185,39 +188,34 @@ def _gradients(cells, o, steps, saved, gradients):
     kernels = o.looking_kernel, o.context_kernel, o.first_kernel
     turned = [None if kernel is None else tf.transpose(kernel) for kernel in kernels]
     # A compiled call holds what it is given: no more than it reads.
-    read = o if two else o._replace(inputs=None)
-    (d_states, d_key, d_vector), (dx, d_looking, d_context, *d_first) = _backward(
+    read = o._replace(inputs=None)
+    (d_states, d_key, d_vector), (d_query, d_context, *dz) = _backward(
         cells, read, turned, steps, before, saved[count + 1 :], gradients
     )
     kept = weights if o.noise is None else weights * o.noise
     h = saved[-1] if two else before[0]
-    d_inputs = d_first[0] if two else dx
+    dx, dr = cells[-1].apart(dz[:PARTS])
+    d_inputs, d_first_r = cells[0].apart(dz[PARTS:]) if two else (dx, None)
     found = {
-        "inputs": d_inputs,
-        "input_bias": tf.reduce_sum(d_inputs, [0, 1]),
+        "inputs": tf.concat(d_inputs, -1),
+        "input_bias": over_all(d_inputs),
         "states": d_states,
         "key": d_key,
         "value": tf.einsum("tbs,tbd->bsd", kept, d_context),
         "score_vector": d_vector,
-        "looking_kernel": outer(h, d_looking),
-        "looking_bias": tf.reduce_sum(d_looking, [0, 1]),
+        "looking_kernel": outer(h, [d_query, *dr]),
+        "looking_bias": over_all([d_query, *dr]),
         "context_kernel": outer(_dropped(contexts, o), dx),
     }
     if two:
-        found["context_bias"] = tf.reduce_sum(dx, [0, 1])
-        found["first_kernel"] = outer(before[0], d_first[1])
-        found["first_bias"] = tf.reduce_sum(d_first[1], [0, 1])
+        found["context_bias"] = over_all(dx)
+        found["first_kernel"] = outer(before[0], d_first_r)
+        found["first_bias"] = over_all(d_first_r)
     result = []
     for name, operand in zip(o._fields, o, strict=True):
         if operand is not None:
             result += tf.nest.flatten(found.get(name))
     return result
-
-
-def _split(looking, o):
-    """The projected query and the recurrent part of the gates."""
-    units = o.key.shape[-1]
-    return looking[:, :units], looking[:, units:]
 
 
 def _dropped(context, o):

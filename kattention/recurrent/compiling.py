@@ -29,14 +29,12 @@ def loop(step, carry, steps, length, count, reverse=False):
     return carry, [stack.stack() for stack in stacks]
 
 
-def through(gates, x, r, states, d_states):
-    """Gradients of the `x`, `r` and states of `Gates`."""
+def through(gates, z, states, d_states):
+    """Gradients of the `z` and the states of `Gates`."""
     with tf.GradientTape() as tape:
-        tape.watch([x, r, states])
-        new = gates(x, r, states)
-    return tape.gradient(
-        new, [x, r, list(states)], d_states, unconnected_gradients="zero"
-    )
+        tape.watch([z, states])
+        new = gates(z, states)
+    return tape.gradient(new, [z, list(states)], d_states, unconnected_gradients="zero")
 
 
 def moved(valid, new, old):
@@ -52,10 +50,19 @@ def one_before(stacks, first):
     ]
 
 
-def outer(left, right):
-    """Sum over all steps and rows of left (T, B, M) times right (T, B, N)."""
+def outer(left, parts):
+    """Sum over all steps and rows of left (T, B, M) times parts (T, B, N) in a row.
+
+    Part by part: side by side they would be there twice.
+    """
     left = tf.reshape(left, [-1, left.shape[-1]])
-    return tf.matmul(left, tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True)
+    rows = [tf.reshape(part, [-1, part.shape[-1]]) for part in parts]
+    return tf.concat([tf.matmul(left, row, transpose_a=True) for row in rows], -1)
+
+
+def over_all(parts):
+    """Sum over all steps and rows of parts (T, B, N) in a row."""
+    return tf.concat([tf.reduce_sum(part, [0, 1]) for part in parts], -1)
 
 
 def with_shapes(stacks, initial):

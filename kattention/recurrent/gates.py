@@ -6,43 +6,57 @@ from functools import cache
 import keras
 from keras import ops
 
+# What the gates of either cell read at a step: so many tensors of the state's depth.
+PARTS = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Gates:
-    """What a cell does elementwise: `(x, r, states) -> states`.
+    """What a cell does elementwise: `(z, states) -> states`.
 
     With the input `y` and the state `h`, `x = y W + b` is `(B, G)` and so is
-    `r = h R + d`; the weights come from `linear_maps`.
+    `r = h R + d`; the weights come from `linear_maps`. Of most of both a gate
+    reads only the sum: `z = met(x, r)`, `PARTS` tensors `(B, H)`, is all that
+    is read, and all to be kept.
     """
 
     name: str
     activation: object
     recurrent_activation: object
 
-    def __call__(self, x, r, states):
-        return {"gru": self._gru, "lstm": self._lstm}[self.name](x, r, states)
+    def met(self, x, r):
+        if self.name == "lstm":
+            return _parts(x + r, 4)
+        # The reset gate comes between the two of the candidate.
+        (*xs, x_candidate), (*rs, r_candidate) = _parts(x, 3), _parts(r, 3)
+        return [*map(ops.add, xs, rs), x_candidate, r_candidate]
 
-    def _gru(self, x, r, states):
-        x_update, x_reset, x_candidate = _parts(x, states)
-        r_update, r_reset, r_candidate = _parts(r, states)
-        update = self.recurrent_activation(x_update + r_update)
-        reset = self.recurrent_activation(x_reset + r_reset)
+    def apart(self, dz):
+        """The gradients of `x` and of `r` in parts, from those of `z`."""
+        if self.name == "lstm":
+            return dz, dz
+        update, reset, x_candidate, r_candidate = dz
+        return [update, reset, x_candidate], [update, reset, r_candidate]
+
+    def __call__(self, z, states):
+        return {"gru": self._gru, "lstm": self._lstm}[self.name](*z, *states)
+
+    def _gru(self, update, reset, x_candidate, r_candidate, state):
+        update = self.recurrent_activation(update)
+        reset = self.recurrent_activation(reset)
         candidate = self.activation(x_candidate + reset * r_candidate)
-        return [update * states[0] + (1 - update) * candidate]
+        return [update * state + (1 - update) * candidate]
 
-    def _lstm(self, x, r, states):
-        enter, forget, candidate, leave = _parts(x + r, states)
-        kept = self.recurrent_activation(forget) * states[1]
-        new = self.recurrent_activation(enter) * self.activation(candidate)
-        carry = kept + new
+    def _lstm(self, enter, forget, candidate, leave, _, carry):
+        kept = self.recurrent_activation(forget) * carry
+        carry = kept + self.recurrent_activation(enter) * self.activation(candidate)
         return [self.recurrent_activation(leave) * self.activation(carry), carry]
 
 
-def _parts(tensor, states):
+def _parts(tensor, count):
     # Not `split`: XLA on a CPU gets its gradient wrong in a loop at some sizes.
-    units = states[0].shape[-1]
-    parts = tensor.shape[-1] // units
-    return ops.unstack(ops.reshape(tensor, (-1, parts, units)), axis=1)
+    parts = ops.reshape(tensor, (-1, count, tensor.shape[-1] // count))
+    return ops.unstack(parts, axis=1)
 
 
 def gates_of(cell):

@@ -7,9 +7,11 @@ from kattention.recurrent.compiling import (
     moved,
     one_before,
     outer,
+    over_all,
     through,
     with_shapes,
 )
+from kattention.recurrent.gates import PARTS
 
 
 def run(gates, inputs, states, kernel, bias, valid, steps):
@@ -36,17 +38,17 @@ def run(gates, inputs, states, kernel, bias, valid, steps):
         inputs, kernel, bias, *states = map(
             tf.stop_gradient, (inputs, kernel, bias, *states)
         )
-        *stacks, r = _forward(gates, inputs, states, kernel, bias, valid, steps)
+        saved = _forward(gates, inputs, states, kernel, bias, valid, steps)
+        stacks, z = saved[:-PARTS], saved[-PARTS:]
 
         def gradient(*gradients):
             before = one_before(stacks, states)
             # Once, not at every step, and out of XLA's sight, which would undo it.
             turned = tf.transpose(kernel)
-            d_states, (dx, dr) = _backward(
-                gates, inputs, turned, before, r, valid, steps, gradients
-            )
-            d_bias = tf.reduce_sum(dr, [0, 1])
-            return (dx, outer(before[0], dr), d_bias, *d_states)
+            d_states, dz = _backward(gates, turned, before, z, valid, steps, gradients)
+            dx, dr = gates.apart(dz)
+            d_kernel = outer(before[0], dr)
+            return (tf.concat(dx, -1), d_kernel, over_all(dr), *d_states)
 
         return tuple(stacks), gradient
 
@@ -55,25 +57,24 @@ def run(gates, inputs, states, kernel, bias, valid, steps):
 
 @tf.function(jit_compile=True, autograph=False)
 def _forward(gates, inputs, states, kernel, bias, valid, steps):
-    """Stacks the new states, then each step's `r`."""
+    """Stacks the new states, then what each step's gates read."""
 
     def step(t, states):
-        r = states[0] @ kernel + bias
-        new = gates(inputs[t], r, states)
+        z = gates.met(inputs[t], states[0] @ kernel + bias)
+        new = gates(z, states)
         if valid is not None:
             new = moved(valid[t], new, states)
-        return new, [*new, r]
+        return new, [*new, *z]
 
-    count = len(states) + 1
+    count = len(states) + PARTS
     return loop(step, list(states), steps, tf.shape(inputs)[0], count)[1]
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _backward(gates, inputs, turned, before, r, valid, steps, gradients):
+def _backward(gates, turned, before, z, valid, steps, gradients):
     """Goes back through the steps.
 
-    Returns the gradients of the initial states, and stacks of those of `x`
-    and `r`."""
+    Returns the gradients of the initial states, and stacks of those of `z`."""
 
     def step(t, d_states):
         d_states = [d + g[t] for d, g in zip(d_states, gradients, strict=True)]
@@ -82,9 +83,9 @@ def _backward(gates, inputs, turned, before, r, valid, steps, gradients):
             held = moved(valid[t], held, d_states)
             d_states = [valid[t] * d for d in d_states]
         states = [stack[t] for stack in before]
-        dx, dr, d_before = through(gates, inputs[t], r[t], states, d_states)
-        d_before[0] += dr @ turned
-        return [d + h for d, h in zip(d_before, held, strict=True)], [dx, dr]
+        dz, d_before = through(gates, [part[t] for part in z], states, d_states)
+        d_before[0] += tf.concat(gates.apart(dz)[1], -1) @ turned
+        return [d + h for d, h in zip(d_before, held, strict=True)], dz
 
     zeros = [tf.zeros_like(stack[0]) for stack in before]
-    return loop(step, zeros, steps, tf.shape(inputs)[0], 2, reverse=True)
+    return loop(step, zeros, steps, tf.shape(z[0])[0], PARTS, reverse=True)

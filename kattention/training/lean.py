@@ -9,7 +9,7 @@ from kattention.training.tokens import pack_like
 
 # Tokens whose logits are held at once. Each chunk adds a gradient to that of the
 # weights: with many small ones a step takes longer.
-ROWS = 1024
+ROWS = 512
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -18,8 +18,8 @@ class LeanCrossentropy(Around):
 
     Logits are the largest tensor of a training step, and with their softmax and
     gradient there are three of them. Here logits, loss and all gradients are
-    found for 1,024 tokens at a time, and the logits forgotten: memory is
-    O(1024 V) for V subwords, in place of O(B T V). Losses and gradients are
+    found for 512 tokens at a time, and the logits forgotten: memory is
+    O(512 V) for V subwords, in place of O(B T V). Losses and gradients are
     those of `TokenCrossentropy`, first derivatives only; each chunk but the
     first costs one more pass over the gradient of the logits' weights. It
     trains the weights of the model, which is what to save and to use.
@@ -126,56 +126,65 @@ class LeanCrossentropy(Around):
 
 
 def _weighted_sum(model, features, ids, weights, smoothing, training):
-    """Sum of weights `(N,)` times losses of features `(N, R)`.
+    """Sum of weights `(N,)` times losses of features `(N, R)`."""
+    import tensorflow as tf
 
-    In training it has a gradient. All but one factor of it is known as soon as
-    the loss is: found with it, chunk by chunk, it is all that is kept.
+    def loss_of(few, start):
+        rows = slice(start, start + ROWS)
+        logits = ops.cast(model.project(few[None])[0], weights.dtype)
+        losses = smoothed_crossentropy(ids[rows], logits, smoothing)
+        return tf.reduce_sum(losses * weights[rows])
+
+    if training:
+        # Frozen ones too: TensorFlow wants to know all that is read.
+        return _with_gradient(loss_of, features, model.projection.weights)
+
+    def add(start, total):
+        return [total + loss_of(features[start : start + ROWS], start)]
+
+    return _loop(add, tf.shape(features)[0], [loss_of(features[:ROWS], 0)])[0]
+
+
+def _with_gradient(loss_of, features, variables):
+    """Sum of `loss_of(chunk, start)`, which has a gradient.
+
+    All but one factor of it is known as soon as the loss is: found with it,
+    chunk by chunk, it is all that is kept.
     """
     import tensorflow as tf
 
-    def chunk_of(features, start):
-        return [given[start : start + ROWS] for given in (features, ids, weights)]
-
-    def loss_of(few, own, weight):
-        logits = ops.cast(model.project(few[None])[0], weight.dtype)
-        return tf.reduce_sum(smoothed_crossentropy(own, logits, smoothing) * weight)
-
-    count, zero = tf.shape(features)[0], tf.zeros((), weights.dtype)
-    if not training:
-
-        def add_loss(start, total):
-            return [total + loss_of(*chunk_of(features, start))]
-
-        return _loop(add_loss, count, [zero])[0]
-    # Frozen ones too: TensorFlow wants to know all that is read.
-    variables = model.projection.weights
+    count = tf.shape(features)[0]
 
     @tf.custom_gradient
     def total_of(features, *kernels):
         # Or an eager tape would keep what happens inside.
         features, *kernels = map(tf.stop_gradient, (features, *kernels))
 
-        def add(start, total, d_kernels, d_features):
-            few, own, weight = chunk_of(features, start)
+        def chunk(start):
+            few = features[start : start + ROWS]
             with tf.GradientTape() as tape:
                 tape.watch([few, *kernels])
                 with keras.StatelessScope(zip(variables, kernels, strict=True)):
-                    loss = loss_of(few, own, weight)
-            d_few, *more = tape.gradient(
+                    loss = loss_of(few, start)
+            d_few, *d_kernels = tape.gradient(
                 loss, [few, *kernels], unconnected_gradients="zero"
             )
+            return loss, d_kernels, d_few
+
+        def add(start, total, d_kernels, d_features):
+            loss, more, d_few = chunk(start)
             d_kernels = [a + b for a, b in zip(d_kernels, more, strict=True)]
-            d_features = d_features.write(start // ROWS, d_few)
-            return [total + loss, d_kernels, d_features]
+            return [total + loss, d_kernels, d_features.write(start // ROWS, d_few)]
 
         pieces = tf.TensorArray(
             features.dtype,
-            (count + ROWS - 1) // ROWS,
+            tf.maximum((count + ROWS - 1) // ROWS, 1),
             infer_shape=False,
             element_shape=(None, features.shape[-1]),
         )
-        nothing = [tf.zeros_like(kernel) for kernel in kernels]
-        total, d_kernels, pieces = _loop(add, count, [zero, nothing, pieces])
+        loss, d_kernels, d_few = chunk(0)
+        carry = [loss, d_kernels, pieces.write(0, d_few)]
+        total, d_kernels, pieces = _loop(add, count, carry)
         found = pieces.concat(), *d_kernels
 
         def gradient(upstream):
@@ -186,15 +195,21 @@ def _weighted_sum(model, features, ids, weights, smoothing, training):
     return total_of(features, *(variable.value for variable in variables))
 
 
-def _loop(add, count, initial):
-    """Runs `add(start, *carry) -> carry` for each chunk of `count` tokens."""
+def _loop(add, count, carry):
+    """Runs `add(start, *carry) -> carry` for every chunk but the first.
+
+    `carry` is what the first one gave: with zeros to begin with, one more
+    tensor of the weights' size would be kept in the graph for good.
+    """
     import tensorflow as tf
 
+    # Chunks side by side would hold their logits side by side.
+    with tf.control_dependencies(tf.nest.flatten(carry[:2])):
+        second = tf.constant(ROWS)
     _, *carry = tf.while_loop(
         lambda start, *_: start < count,
         lambda start, *carry: [start + ROWS, *add(start, *carry)],
-        [0, *initial],
-        # Chunks side by side would hold their logits side by side.
+        [second, *carry],
         parallel_iterations=1,
     )
     return carry
