@@ -29,7 +29,8 @@ class Gates:
             return _parts(x + r, 4)
         # The reset gate comes between the two of the candidate.
         (*xs, x_candidate), (*rs, r_candidate) = _parts(x, 3), _parts(r, 3)
-        return [*map(ops.add, xs, rs), x_candidate, r_candidate]
+        both = [x + r for x, r in zip(xs, rs, strict=True)]
+        return [*both, x_candidate, r_candidate]
 
     def apart(self, dz):
         """The gradients of `x` and of `r` in parts, from those of `z`."""
