@@ -1,5 +1,5 @@
 # make demo   set up, train on the embedded corpus, show, export
-# make test   set up, run all tests
+# make test   set up, run all tests in two processes
 # make lint   set up, check format and style
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ demo: $(VENV)/installed
 	$(BIN)/python -m recipes.translation.demo
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed
 	$(BIN)/ruff format --check .

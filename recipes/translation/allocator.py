@@ -4,7 +4,7 @@ import ctypes
 import sys
 
 # From glibc's malloc.h, and the largest threshold that it takes.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 LARGEST_THRESHOLD = 32 * 2**20
 
 
@@ -19,3 +19,5 @@ def keep_freed_memory():
     if mallopt:
         mallopt(M_MMAP_THRESHOLD, LARGEST_THRESHOLD)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        # Of heaps of their own threads could not use what others have freed.
+        mallopt(M_ARENA_MAX, 1)
