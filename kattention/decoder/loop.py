@@ -17,6 +17,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from kattention.recurrent.compiling import (
+    joined,
     loop,
     moved,
     one_before,
@@ -147,9 +148,7 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
         middle = cells[0](first_z, states) if two else states
         dz, d_middle = through(cells[-1], z, middle, d_states)
         dx, dr = cells[-1].apart(dz)
-        d_context = gradients[count][t] + _dropped(
-            tf.concat(dx, -1) @ context_kernel, o
-        )
+        d_context = gradients[count][t] + _dropped(joined(dx) @ context_kernel, o)
         d_weights = tf.linalg.matvec(o.value, d_context)
         if o.noise is not None:
             d_weights = d_weights * o.noise[t]
@@ -160,11 +159,11 @@ def _backward(cells, o, turned, steps, before, saved, gradients):
         hidden = tf.tanh(query_of[t][:, None] + o.key)
         slope = 1 - hidden * hidden
         d_query = _weighted(d_score, slope) * o.score_vector
-        d_middle[0] += tf.concat([d_query, *dr], -1) @ looking_kernel
+        d_middle[0] += tf.concat([d_query, joined(dr)], -1) @ looking_kernel
         stacks = [d_query, d_context, *dz]
         if two:
             dz, d_middle = through(cells[0], first_z, states, d_middle)
-            d_middle[0] += tf.concat(cells[0].apart(dz)[1], -1) @ first_kernel
+            d_middle[0] += joined(cells[0].apart(dz)[1]) @ first_kernel
             stacks += dz
         d_states = [d + h for d, h in zip(d_middle, held, strict=True)]
         d_key = d_key + d_score[..., None] * slope

@@ -37,6 +37,13 @@ def through(gates, z, states, d_states):
     return tape.gradient(new, [z, list(states)], d_states, unconnected_gradients="zero")
 
 
+def joined(parts):
+    """Parts (B, H) side by side."""
+    # Not `concat`: XLA on a CPU gets it wrong in a loop at some sizes.
+    units = parts[0].shape[-1]
+    return tf.reshape(tf.stack(parts, axis=1), [-1, len(parts) * units])
+
+
 def moved(valid, new, old):
     """The new states where a step is valid, `(B, 1)`, the old ones elsewhere."""
     return [tf.where(valid > 0, a, b) for a, b in zip(new, old, strict=True)]

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from kattention.recurrent.compiling import (
+    joined,
     loop,
     moved,
     one_before,
@@ -84,7 +85,7 @@ def _backward(gates, turned, before, z, valid, steps, gradients):
             d_states = [valid[t] * d for d in d_states]
         states = [stack[t] for stack in before]
         dz, d_before = through(gates, [part[t] for part in z], states, d_states)
-        d_before[0] += tf.concat(gates.apart(dz)[1], -1) @ turned
+        d_before[0] += joined(gates.apart(dz)[1]) @ turned
         return [d + h for d, h in zip(d_before, held, strict=True)], dz
 
     zeros = [tf.zeros_like(stack[0]) for stack in before]

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import kattention
@@ -103,6 +103,8 @@ def test_values_and_gradients_are_those_of_the_plain_path(
     st.integers(1, 18),
     st.booleans(),
 )
+# XLA got a gradient of one row wrong, with `concat` in the place of `joined`.
+@example("before", 0, 4, 1, 1, False)
 def test_at_any_shape(attend, seed, batch, steps, source, masked):
     assert_equal(make_pair(attend), 1e-10, seed, batch, steps, source, masked)
 
