@@ -203,7 +203,8 @@ def _loop(add, count, carry):
     """
     import tensorflow as tf
 
-    # Chunks side by side would hold their logits side by side.
+    # Chunks side by side would hold their logits side by side: the second waits for
+    # the first one's loss and, in training, its gradients of the weights.
     with tf.control_dependencies(tf.nest.flatten(carry[:2])):
         second = tf.constant(ROWS)
     _, *carry = tf.while_loop(
