@@ -53,7 +53,7 @@ def programs(case, quick):
     if case["batch"] == 1:
         chosen["kattention, XLA but for logits"] = (*own, {**case, "compiled": True})
     elif case["beam"] > 1:
-        half = {**case, "policy": "mixed_bfloat16"}
+        half = {**case, "policy": "bfloat16"}
         chosen["kattention, logits bfloat16"] = (*own, half)
     return chosen
 

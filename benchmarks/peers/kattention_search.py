@@ -19,11 +19,12 @@ def compiled_step(model):
     def read(tokens, state, memory):
         vectors = model.target_embedding(tokens)
         output, state, alignment = model.decoder.cell.step(vectors, state, memory)
-        return model.readout([output[:, None], vectors[:, None]]), state, alignment
+        features = model.readout([output[:, None], vectors[:, None]])[:, 0]
+        return features, state, alignment
 
     def step(tokens, state, memory):
         features, state, alignment = read(tokens, state, memory)
-        return model.logits(features)[:, 0], state, alignment
+        return model.project(features), state, alignment
 
     return step
 

@@ -201,6 +201,28 @@ def test_parts_of_other_precisions_give_a_state_that_stays_what_it_is(part):
     assert np.isfinite(to_numpy(model([SOURCE, TARGET], training=True))).all()
 
 
+def test_a_trained_model_can_keep_its_projection_in_bfloat16(tmp_path):
+    def projecting(dtype):
+        logits = keras.layers.Dense(VOCABULARY, dtype=dtype)
+        config = {**make_seq2seq().get_config(), "logits": logits}
+        return kattention.Seq2Seq.from_config(config)
+
+    trained, mixed, half = map(projecting, ["float32", "mixed_bfloat16", "bfloat16"])
+    for model in (mixed, half):
+        model.set_weights(trained.get_weights())
+    half.save(tmp_path / "half.keras")
+    loaded = keras.models.load_model(tmp_path / "half.keras")
+    kernel = loaded.logits.kernel
+    assert keras.backend.standardize_dtype(kernel.dtype) == "bfloat16"
+    exact, expected, *found = (
+        steps(model, SOURCE, TARGET)[0].astype("float32")
+        for model in (trained, mixed, half, loaded)
+    )
+    np.testing.assert_allclose(expected, exact, rtol=0.05, atol=0.02)
+    for logits in found:
+        np.testing.assert_array_equal(logits, expected)
+
+
 def test_steps_by_hand_leave_training_to_the_model_around_them():
     told = []
 
