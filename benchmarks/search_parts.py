@@ -47,7 +47,7 @@ def parts(case, rounds):
         "encoder": (lambda x: model.encode(x)[0]["key"], source, 1),
         "vocabulary projection": (model.logits, output, case["target"]),
         "softmax and top-k": (
-            lambda x: candidates(x, 2 * width, Rules(-1))[0],
+            lambda x: candidates(x, width + 1, Rules(-1))[0],
             logits,
             case["target"],
         ),

@@ -153,8 +153,9 @@ def beam(
             carried = carried._replace(coverage=carried.coverage + alignment)
             read = tf.reshape(carried.coverage, [*shape, tf.shape(alignment)[1]])
             bonus = coverage_penalty * coverage_score(read, source_mask)
-        # Earlier groups make so many of the best candidates dear.
-        count = 2 * beam_width // groups + (beam_width if groups > 1 else 0)
+        # All that go on may be of one hypothesis, beside its end token. Earlier
+        # groups make so many of the best candidates dear.
+        count = beam_width // groups + 1 + (beam_width if groups > 1 else 0)
         scores, tokens = candidates(logits, count, rules, time, carried.past)
         several = [*shape, scores.shape[1]]
         live, token, parent, finished = advance(
