@@ -27,7 +27,7 @@ class Seq2Seq(keras.Model):
         decoder: An `AttentionRNN` with `return_sequences=True`.
         readout: A `keras.Model`, `[decoder outputs (B, T, O), target vectors
             (B, T, E)]` -> `(B, T, R)`.
-        logits: A layer `(..., R)` -> `(..., V)`. `None` ties it to the
+        logits: A layer `(B, T, R)` -> `(B, T, V)`. `None` ties it to the
             target embedding, `target_embedding(x, reverse=True)`, which
             `keras.layers.ReversibleEmbedding` offers.
         packed: Compute readout and logits for the target tokens that are not
@@ -174,8 +174,8 @@ class Seq2Seq(keras.Model):
             vectors, state, memory, training=training
         )
         parts = [ops.expand_dims(output, 1), ops.expand_dims(vectors, 1)]
-        features = ops.squeeze(self.readout(parts, **_told(training)), 1)
-        return self.project(features), state, alignment
+        scores = self.project(self.readout(parts, **_told(training)))
+        return ops.squeeze(scores, 1), state, alignment
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

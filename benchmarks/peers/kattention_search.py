@@ -19,12 +19,11 @@ def compiled_step(model):
     def read(tokens, state, memory):
         vectors = model.target_embedding(tokens)
         output, state, alignment = model.decoder.cell.step(vectors, state, memory)
-        features = model.readout([output[:, None], vectors[:, None]])[:, 0]
-        return features, state, alignment
+        return model.readout([output[:, None], vectors[:, None]]), state, alignment
 
     def step(tokens, state, memory):
         features, state, alignment = read(tokens, state, memory)
-        return model.project(features), state, alignment
+        return model.project(features)[:, 0], state, alignment
 
     return step
 
