@@ -54,7 +54,7 @@ def programs(case, quick):
         chosen["kattention, XLA but for logits"] = (*own, {**case, "compiled": True})
     elif case["beam"] > 1:
         half = {**case, "policy": "bfloat16"}
-        chosen["kattention, logits bfloat16"] = (*own, half)
+        chosen["kattention, end in bfloat16"] = (*own, half)
     return chosen
 
 

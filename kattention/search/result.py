@@ -66,7 +66,7 @@ class Stepper:
         if not self.aligned:
             alignment = tf.zeros([tf.shape(tokens)[0], 0])
         state = tf.nest.pack_sequence_as(state, tf.nest.flatten(new_state))
-        # It ties the cast down: the graph's optimizer would put one at each use.
+        # ensure_shape ties the cast down: the graph's optimizer puts one at each use.
         logits = tf.ensure_shape(tf.cast(logits, tf.float32), logits.shape)
         return logits, state, tf.cast(alignment, tf.float32)
 
