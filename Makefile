@@ -1,12 +1,14 @@
 # make demo   set up, train on the embedded corpus, show, export
 # make test   set up, run all tests in two processes
 # make lint   set up, check format and style
+# make jax    set up JAX beside it, run the tests of the layers on it
+# make torch  the same on torch
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint
+.PHONY: demo test lint jax torch
 
 demo: $(VENV)/installed
 	$(BIN)/python -m recipes.translation.demo
@@ -17,6 +19,18 @@ test: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+# Some minutes each, and large packages: not for every push.
+LAYERS = attention cells decoder decoder_errors lean recurrent sampling seq2seq training
+
+jax torch: %: $(VENV)-%/installed
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -n 2 --dist loadfile \
+		$(LAYERS:%=tests/kattention/test_%.py)
+
+$(VENV)-%/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet -e . $* pytest pytest-xdist hypothesis
+	touch $@
 
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -17,8 +17,8 @@ def main():
     print(machine("tensorflow", "keras"))
     workers = compare(
         {
-            "BahdanauAttention": ("kattention_attention", None, case),
-            "keras AdditiveAttention": ("keras_attention", None, case),
+            layer: ("attention_tensorflow", None, {**case, "layer": layer})
+            for layer in ("BahdanauAttention", "keras AdditiveAttention")
         },
         options.rounds,
     )

@@ -18,6 +18,8 @@ settings.register_profile("kattention", deadline=None, max_examples=15)
 settings.load_profile("kattention")
 
 VOCABULARY, DEPTH, UNITS = 30, 8, 12
+# Keras computes in float64 on TensorFlow only.
+FLOAT64 = keras.backend.backend() == "tensorflow"
 
 
 @pytest.fixture(autouse=True)

@@ -3,25 +3,11 @@
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
+# Programs that take turns share one accelerator.
+os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
 
-from kattention_network import network
-from pairs import batches
+from device import jax_peak
+from kattention_step import build
 from worker import serve
 
-from kattention.training import TokenCrossentropy
-
-
-def build(case):
-    model = network(case, packed=False)
-    model.compile("adam", TokenCrossentropy())
-    found = batches(case)
-
-    def run():
-        for source, inputs, labels in found:
-            loss = model.train_on_batch((source, inputs), labels)
-        float(loss)
-
-    return run
-
-
-serve(build)
+serve(build, jax_peak)

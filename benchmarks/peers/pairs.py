@@ -1,4 +1,4 @@
-"""The batches of a case, for programs of any framework."""
+"""The batches of a case and its products, for programs of any framework."""
 
 import numpy as np
 
@@ -14,6 +14,26 @@ def batches(case):
     return [
         _pad_batch([sources[i] for i in group], [targets[i] for i in group])
         for group in groups
+    ]
+
+
+def products(case):
+    """Returns (times, rows, inner, outer) of each product of a forward pass."""
+    batch, source, target = (case[name] for name in ("batch", "source", "target"))
+    embedding, encoder, units = (case[n] for n in ("embedding", "encoder", "units"))
+    attention, readout, words = (
+        case[n] for n in ("attention", "readout", "vocabulary")
+    )
+    depth, rows = 2 * encoder, batch * target
+    return [
+        (2, batch * source, embedding, 3 * encoder),
+        (2 * source, batch, encoder, 3 * encoder),
+        (1, batch * source, depth, attention),
+        (1, rows, embedding, 3 * units),
+        (target, batch, units, attention + 3 * units),
+        (target, batch, depth, 3 * units),
+        (1, rows, units + depth, readout),
+        (1, rows, readout, words),
     ]
 
 

@@ -3,6 +3,7 @@
 import contextlib
 
 import torch
+from device import torch_peak
 from pairs import batches
 from torch import nn
 from torch_network import Model
@@ -11,16 +12,22 @@ from worker import serve
 
 def build(case):
     torch.manual_seed(1)
-    model = Model(case)
+    device = case.get("device", "cpu")
+    model = Model(case).to(device)
     optimizer = torch.optim.Adam(model.parameters())
     lossy = case["policy"] == "mixed_bfloat16"
-    found = [[torch.tensor(ids).long() for ids in one] for one in batches(case)]
+    # JAX takes TF32 products unless it is told not to.
+    torch.backends.cuda.matmul.allow_tf32 = True
+    found = batches(case)
 
     def run():
-        for source, inputs, labels in found:
+        for batch in found:
+            source, inputs, labels = (
+                torch.tensor(ids, dtype=torch.long, device=device) for ids in batch
+            )
             precision = contextlib.nullcontext()
             if lossy:
-                precision = torch.autocast("cpu", torch.bfloat16)
+                precision = torch.autocast(device, torch.bfloat16)
             with precision:
                 logits = model(source, inputs)
                 loss = nn.functional.cross_entropy(
@@ -34,4 +41,4 @@ def build(case):
     return run
 
 
-serve(build)
+serve(build, torch_peak)

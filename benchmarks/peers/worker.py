@@ -9,15 +9,21 @@ import sys
 import time
 
 
-def serve(build):
+def resident():
+    """Largest resident memory so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def serve(build, peak=resident):
     """Answers `run` lines until the input ends.
 
     Args:
         build: Takes the case, a dict, and returns a function without
             arguments that runs one round and returns once it is done.
+        peak: Returns the most memory so far, in MiB.
     """
     case = json.loads(sys.stdin.readline())
-    before = _peak()
+    before = peak()
     began = time.perf_counter()
     run = build(case)
     run()  # builds graphs, compiles
@@ -25,12 +31,7 @@ def serve(build):
     for _ in sys.stdin:
         began = time.perf_counter()
         run()
-        _say(seconds=time.perf_counter() - began, peak=_peak(), above=_peak() - before)
-
-
-def _peak():
-    """Largest resident memory so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        _say(seconds=time.perf_counter() - began, peak=peak(), above=peak() - before)
 
 
 def _say(**answer):

@@ -39,7 +39,8 @@ class FixedContext(keras.layers.Layer):
         if mask is not None:
             # The first and the last valid position differ from row to row.
             valid = ops.cast(mask, "int32")
-            last = ops.logical_and(mask, ops.cumsum(valid[:, ::-1], 1)[:, ::-1] == 1)
+            after = ops.cumsum(ops.flip(valid, 1), axis=1)
+            last = ops.logical_and(mask, ops.flip(after, 1) == 1)
             first = ops.logical_and(mask, ops.cumsum(valid, axis=1) == 1)
             forward = _pick(value[..., :half], last)
             backward = _pick(value[..., half:], first)

@@ -1,16 +1,20 @@
 """Additive scores of whole sequences in little memory.
 
 `tanh(query + key)` for all pairs is `(B, T, S, U)`: gigabytes for sequences of
-a few hundred. Here it exists for one position at a time, forwards and
+a few hundred. Here it exists for a block of positions at a time, forwards and
 backwards. The sum is the same, `additive_score` its specification. Its gradient
 has no gradient of its own.
 """
 
 from functools import cache
 
+import keras
 from keras import ops
 
 from kattention.xla import round_up
+
+# Pairs of a block on a GPU, times U: 128 MiB of floats, enough to keep it busy.
+BLOCK = 2**25
 
 
 def additive_score(query, key, score_vector, compiled=False):
@@ -44,32 +48,74 @@ def additive_score(query, key, score_vector, compiled=False):
 
 
 def _forwards(query, key, score_vector):
-    def row(one):
-        hidden = ops.tanh(ops.expand_dims(one, 1) + key)  # (B, S, U)
-        return _product(hidden, score_vector)
+    size = _positions(query, key)
 
-    return _turn(ops.map(row, _turn(query)))
+    def block(part):
+        return _product(_hidden(part, key), score_vector)
+
+    return _join(ops.map(block, _cut(query, size)), query)
 
 
 def _backwards(query, key, score_vector, upstream):
     """Over queries and over keys: each pass adds up what the other cannot."""
 
-    def row(parts):
-        one, weights = parts  # (B, U), (B, S)
-        hidden = ops.tanh(ops.expand_dims(one, 1) + key)
+    def by_query(parts):
+        part, weights = parts  # (B, P, U), (B, P, S)
+        hidden = _hidden(part, key)
         return [_weighted(weights, 1 - hidden * hidden), _weighted(weights, hidden)]
 
-    def column(parts):
-        one, weights = parts  # (B, U), (B, T)
-        hidden = ops.tanh(ops.expand_dims(one, 1) + query)
+    def by_key(parts):
+        part, weights = parts  # (B, P, U), (B, P, T)
+        hidden = _hidden(part, query)
         return _weighted(weights, 1 - hidden * hidden)
 
-    by_query = _turn(upstream)  # (T, B, S)
-    by_key = ops.transpose(upstream, (2, 0, 1))  # (S, B, T)
-    d_query, d_vector = ops.map(row, [_turn(query), by_query])
-    d_key = ops.map(column, [_turn(key), by_key])
-    d_vector = ops.sum(d_vector, axis=(0, 1))
-    return _turn(d_query) * score_vector, _turn(d_key) * score_vector, d_vector
+    size = _positions(query, key)
+    d_query, d_vector = ops.map(by_query, [_cut(query, size), _cut(upstream, size)])
+    size = _positions(key, query)
+    upstream = ops.swapaxes(upstream, 1, 2)
+    d_key = ops.map(by_key, [_cut(key, size), _cut(upstream, size)])
+    d_query = _join(d_query, query) * score_vector
+    d_key = _join(d_key, key) * score_vector
+    return d_query, d_key, ops.sum(d_vector, axis=(0, 1, 2))
+
+
+def _positions(query, key):
+    """How many positions of the query a block holds."""
+    if _is_on_cpu(query):
+        return 1  # more would leave its caches
+    pairs = ops.shape(key)[0] * ops.shape(key)[1] * key.shape[2]
+    size = BLOCK // pairs
+    return max(size, 1) if isinstance(size, int) else ops.maximum(size, 1)
+
+
+def _is_on_cpu(tensor):
+    """Whether a tensor is on a CPU, or will be when a graph runs."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return tensor.device.type == "cpu"
+    if backend == "jax":
+        import jax
+
+        return jax.default_backend() == "cpu"
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _cut(tensor, size):
+    """`(B, T, D)` into blocks `(T / P, B, P, D)`, the last one filled up with 0."""
+    batch, length, depth = ops.shape(tensor)
+    missing = -length % size
+    tensor = ops.pad(tensor, [[0, 0], [0, missing], [0, 0]])
+    blocks = ops.reshape(tensor, (batch, (length + missing) // size, size, depth))
+    return ops.swapaxes(blocks, 0, 1)
+
+
+def _join(blocks, like):
+    """Undoes `_cut`, for a tensor as long as `like`."""
+    count, batch, size, depth = ops.shape(blocks)
+    tensor = ops.reshape(ops.swapaxes(blocks, 0, 1), (batch, count * size, depth))
+    return tensor[:, : ops.shape(like)[1]]
 
 
 @cache
@@ -96,17 +142,17 @@ def _compiled():
     return forwards, backwards
 
 
-def _turn(tensor):
-    """`(A, B, ...)` to `(B, A, ...)`."""
-    return ops.swapaxes(tensor, 0, 1)
+def _hidden(part, key):
+    """All pairs `(B, P, S, U)` of a block and the keys."""
+    return ops.tanh(ops.expand_dims(part, 2) + ops.expand_dims(key, 1))
 
 
 # Sums as products, which are faster and need no tensor of their own.
 def _product(tensor, vector):
-    """Sum over U of tensor (B, S, U) times vector (U,)."""
+    """Sum over U of tensor (B, P, S, U) times vector (U,)."""
     return ops.squeeze(ops.matmul(tensor, ops.expand_dims(vector, -1)), -1)
 
 
 def _weighted(weights, tensor):
-    """Sum over S of weights (B, S) times tensor (B, S, U)."""
-    return ops.squeeze(ops.matmul(ops.expand_dims(weights, 1), tensor), 1)
+    """Sum over S of weights (B, P, S) times tensor (B, P, S, U)."""
+    return ops.squeeze(ops.matmul(ops.expand_dims(weights, 2), tensor), 2)

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from tests.conftest import FLOAT64
+
 
 def values_and_gradients(function, tensors, upstream):
     """The values, and gradients of their sum weighted by `upstream`."""
@@ -23,13 +25,14 @@ def values_and_gradients(function, tensors, upstream):
         return [values, *back(keras.ops.array(upstream, values.dtype))]
     import torch
 
-    tensors = [torch.tensor(tensor, requires_grad=True) for tensor in tensors]
+    tensors = [keras.ops.array(tensor).requires_grad_(True) for tensor in tensors]
     values = function(*tensors)
-    (values * torch.tensor(upstream)).sum().backward()
-    return [values.detach(), *(tensor.grad for tensor in tensors)]
+    gradients = torch.autograd.grad(
+        values, tensors, keras.ops.array(upstream, values.dtype)
+    )
+    return [keras.ops.convert_to_numpy(part) for part in (values, *gradients)]
 
 
 def assert_equal(found, expected):
-    precise = keras.backend.backend() != "jax"
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-10 if precise else 1e-4)
+        np.testing.assert_allclose(one, other, atol=1e-10 if FLOAT64 else 1e-4)

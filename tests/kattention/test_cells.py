@@ -19,7 +19,8 @@ class Pair(keras.layers.Layer):
     def call(self, inputs, states, training=None):
         first, second = states
         first = first + ops.sum(inputs, axis=-1, keepdims=True)
-        return first + second, (first, second + 1)
+        # JAX's loop wants its states as it gave them.
+        return first + second, type(states)([first, second + 1])
 
 
 class FromOnes(keras.layers.GRUCell):

@@ -30,6 +30,41 @@ def test_equal_to_the_plain_formula(seed, batch, steps, source):
     assert_equal(values_and_gradients(lean.additive_score, tensors, upstream), expected)
 
 
+@pytest.fixture(params=[1, 100, 10**6])
+def blocks(request, monkeypatch):
+    """Blocks as on a GPU: of one position, of some, of all."""
+    monkeypatch.setattr(lean, "_is_on_cpu", lambda tensor: False)
+    monkeypatch.setattr(lean, "BLOCK", request.param)
+    lean._compiled.cache_clear()
+    yield
+    lean._compiled.cache_clear()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 7, 5), (1, 12, 16)])
+def test_equal_in_blocks_of_several_positions(blocks, shape):
+    tensors, upstream = draw(1, *shape)
+    expected = values_and_gradients(additive_score, tensors, upstream)
+    assert_equal(values_and_gradients(lean.additive_score, tensors, upstream), expected)
+
+
+@pytest.mark.skipif(not can_compile(), reason="XLA is TensorFlow's")
+def test_equal_in_compiled_blocks_of_an_unknown_length(blocks):
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, 5), tf.float64)] * 2)
+    def score(query, key):
+        return lean.additive_score(query, key, tf.ones(5, tf.float64), compiled=True)
+
+    for shape in ((2, 7, 9), (3, 16, 4)):
+        (query, key, _), upstream = draw(2, *shape)
+
+        def plain(query, key):
+            return additive_score(query, key, np.ones(5))
+
+        expected = values_and_gradients(plain, (query, key), upstream)
+        assert_equal(values_and_gradients(score, (query, key), upstream), expected)
+
+
 @pytest.mark.skipif(not can_compile(), reason="XLA is TensorFlow's")
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 7, 9), (4, 16, 8)])
 def test_equal_when_compiled(shape):

@@ -155,6 +155,9 @@ def test_a_budget_says_that_jax_is_not_for_it():
 
 
 @not_on_jax
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="Keras makes one step at a time there"
+)
 def test_steps_count_where_several_are_made_at_once():
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("sgd", "mse", steps_per_execution=3, jit_compile=False)
