@@ -83,8 +83,8 @@ def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
     Returns:
         What `advance` returns, and the tokens that were taken, -1 for none.
     """
-    rows, width, candidates = tf.shape(live)[0], live.shape[1], tokens.shape[2]
-    flat = [rows, width * candidates]
+    width, candidates = live.shape[1], tokens.shape[2]
+    flat = [-1, width * candidates]
     total = tf.reshape(live[..., None] + scores, flat)
     # At most one end token a hypothesis: 2K hold K that go on.
     count = min(2 * width, flat[1])

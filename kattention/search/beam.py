@@ -143,7 +143,7 @@ def beam(
         spread(tf.zeros_like(source_mask, tf.float32)) if coverage_penalty else (),
         _empty_past(rows * beam_width, limit, no_repeat_ngram),
     )
-    shape = [rows, beam_width]
+    firsts = tf.range(rows)[:, None] * beam_width
 
     def body(time, token, carried, live, finished, written):
         logits, state, alignment = step(token, carried.state)
@@ -151,25 +151,22 @@ def beam(
         if coverage_penalty:
             _check_aligned(step.aligned)
             carried = carried._replace(coverage=carried.coverage + alignment)
-            read = tf.reshape(carried.coverage, [*shape, tf.shape(alignment)[1]])
+            shape = [rows, beam_width, tf.shape(alignment)[1]]
+            read = tf.reshape(carried.coverage, shape)
             bonus = coverage_penalty * coverage_score(read, source_mask)
         # All that go on may be of one hypothesis, beside its end token. Earlier
         # groups make so many of the best candidates dear.
         count = beam_width // groups + 1 + (beam_width if groups > 1 else 0)
         scores, tokens = candidates(logits, count, rules, time, carried.past)
-        several = [*shape, scores.shape[1]]
+        several = [-1, beam_width, scores.shape[1]]
         live, token, parent, finished = advance(
             tf.reshape(scores, several),
             tf.reshape(tokens, several),
             *(bonus, time, live, finished, ranking),
         )
-        source = tf.shape(alignment)[-1]
-        written = (
-            written[0].write(time, token),
-            written[1].write(time, parent),
-            written[2].write(time, tf.reshape(alignment, [*shape, source])),
-        )
-        chosen = tf.reshape(tf.range(rows)[:, None] * beam_width + parent, [-1])
+        parts = zip(written, (token, parent, alignment), strict=True)
+        written = tuple(array.write(time, part) for array, part in parts)
+        chosen = tf.reshape(firsts + parent, [-1])
         carried = tf.nest.map_structure(lambda x: tf.gather(x, chosen), carried)
         token = tf.reshape(token, [-1])
         if no_repeat_ngram:
@@ -181,7 +178,7 @@ def beam(
     finished, written = _loop(body, start, carried, rows, beam_width, groups)
     if groups > 1:
         finished = finished.best(beam_width)
-    tokens, alignments = trace(finished, *(part.stack() for part in written))
+    tokens, alignments = trace(finished, *(array.stack() for array in written))
     return Result(
         tokens, finished.length, finished.score, alignments if step.aligned else None
     )
@@ -206,7 +203,7 @@ def _loop(body, start, carried, rows, beam_width, groups):
             (
                 history(tf.int32, None, beam_width),
                 history(tf.int32, None, beam_width),
-                history(tf.float32, None, beam_width, None),
+                history(tf.float32, None, None),
             ),
         ),
         shape_invariants=(

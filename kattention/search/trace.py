@@ -10,12 +10,14 @@ def trace(finished, tokens, parents, alignments):
         finished: The `Finished`, `(B, K)`.
         tokens: The token of each live hypothesis at each step, `(T, B, K)`.
         parents: The hypothesis that each continued, `(T, B, K)`.
-        alignments: What each read, before it was chosen, `(T, B, K, S)`.
+        alignments: What each read, before it was chosen, `(T, B * K, S)`.
 
     Returns:
         `(tokens (B, K, T), alignments (B, K, T, S))`, 0 after the end.
     """
     width = tokens.shape[2]
+    shape = [*tf.unstack(tf.shape(tokens)), tf.shape(alignments)[-1]]
+    alignments = tf.reshape(alignments, shape)
     times = tf.range(tf.shape(tokens)[0])[:, None, None]
     last = times == finished.length - 1  # (T, B, K)
     # K live hypotheses stand in front of the K finished ones, each of which

@@ -35,11 +35,11 @@ def walk(step, state, rows, choose, start, end, limit, length_penalty):
     def body(time, token, state, alive, lengths, total, tokens, alignments):
         logits, state, alignment = step(token, state)
         token, score = choose(time, logits)
-        token = tf.where(alive, token, 0)
-        total = total + tf.where(alive, score, 0.0)
+        # What rows that have ended write here is wiped out once, at the end.
         tokens = tokens.write(time, token)
-        alignments = alignments.write(time, tf.where(alive[:, None], alignment, 0.0))
+        alignments = alignments.write(time, alignment)
         lengths = lengths + tf.cast(alive, tf.int32)
+        total = total + tf.where(alive, score, 0.0)
         alive = alive & (time + 1 < limit) & (total > IMPOSSIBLE)
         if end is not None:
             alive &= token != end
@@ -66,13 +66,14 @@ def walk(step, state, rows, choose, start, end, limit, length_penalty):
         ),
     )
     found = (lengths > 0) & (total > IMPOSSIBLE)
-    tokens = tf.where(found[:, None], tf.transpose(tokens.stack()), 0)
+    lengths = tf.where(found, lengths, 0)
+    tokens = tf.transpose(tokens.stack())
     alignments = tf.transpose(alignments.stack(), [1, 0, 2])
-    alignments = tf.where(found[:, None, None], alignments, 0.0)
+    inside = tf.sequence_mask(lengths, tf.shape(tokens)[1])
     scores = tf.where(found, normalize(total, lengths, length_penalty), EMPTY)
     return Result(
-        tokens[:, None],
-        tf.where(found, lengths, 0)[:, None],
+        tf.where(inside, tokens, 0)[:, None],
+        lengths[:, None],
         scores[:, None],
-        alignments[:, None] if step.aligned else None,
+        tf.where(inside[..., None], alignments, 0.0)[:, None] if step.aligned else None,
     )
