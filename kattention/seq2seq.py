@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kattention.decoder import AttentionRNN
+from kattention.order import after
 from kattention.packing import PADDING, PackTokens
 
 UNKNOWN, START, END = 1, 2, 3
@@ -142,8 +143,8 @@ class Seq2Seq(keras.Model):
             training: Whether dropout is on.
 
         Returns:
-            `(memory, state)`: the prepared memory and the flat list of the
-            decoder's initial states.
+            `(memory, state)`: the prepared memory and what `step` begins with,
+            a list of tensors with `B` rows.
         """
         mask = ops.not_equal(source_ids, PADDING)
         vectors = self.source_embedding(source_ids)
@@ -153,7 +154,8 @@ class Seq2Seq(keras.Model):
         for place, given in enumerate(initial):
             # Its parts may compute in other precisions; a loop's state may not.
             state[place] = ops.cast(given, state[place].dtype)
-        return self.decoder.cell.prepare(memory, mask), state
+        memory = self.decoder.cell.prepare(memory, mask)
+        return memory, self.look_ahead(state, memory, training)
 
     def step(self, tokens, state, memory, training=None):
         """Predicts the token after each of `tokens`.
@@ -169,13 +171,34 @@ class Seq2Seq(keras.Model):
             `(logits (N, V), state, alignment (N, S))`; the alignment is
             `None` if the mechanism does not align.
         """
+        features, states, alignment = self.step_features(
+            tokens, state, memory, training
+        )
+        logits = ops.squeeze(self.project(features), 1)
+        # While a search ranks the logits: it would only slow their product down.
+        state = self.look_ahead(after(logits, states), memory, training)
+        return logits, state, alignment
+
+    def step_features(self, tokens, state, memory, training=None):
+        """Steps as far as the readout: see `step`.
+
+        Returns:
+            `(features (N, 1, R), states, alignment)`: `project` makes logits of
+            the features, `look_ahead` the state of the states.
+        """
+        cell = self.decoder.cell
+        states, reading = _split(state, len(cell.state_sizes))
         vectors = self.target_embedding(tokens)
-        output, state, alignment = self.decoder.cell.step(
-            vectors, state, memory, training=training
+        output, states, alignment = cell.step(
+            vectors, states, memory, reading, training
         )
         parts = [ops.expand_dims(output, 1), ops.expand_dims(vectors, 1)]
-        scores = self.project(self.readout(parts, **_told(training)))
-        return ops.squeeze(scores, 1), state, alignment
+        return self.readout(parts, **_told(training)), states, alignment
+
+    def look_ahead(self, states, memory, training=None):
+        """The state of a step: the decoder's states, and what they will read."""
+        reading = self.decoder.cell.look_ahead(states, memory, training) or ()
+        return [*states, *(part for part in reading if part is not None)]
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -231,6 +254,12 @@ def _project(target_embedding, logits, features):
     if logits is None:
         return target_embedding(features, reverse=True)
     return logits(features)
+
+
+def _split(state, count):
+    """Undoes `Seq2Seq.look_ahead`: the states, and `(context, alignment)` or `None`."""
+    states, (context, alignment, *_) = state[:count], [*state[count:], None, None]
+    return states, None if context is None else (context, alignment)
 
 
 def _told(training):

@@ -15,15 +15,12 @@ from kattention import search
 def compiled_step(model):
     """XLA for all of a step but its largest product, which it runs more slowly."""
 
-    @tf.function(jit_compile=True)
-    def read(tokens, state, memory):
-        vectors = model.target_embedding(tokens)
-        output, state, alignment = model.decoder.cell.step(vectors, state, memory)
-        return model.readout([output[:, None], vectors[:, None]]), state, alignment
+    features = tf.function(model.step_features, jit_compile=True)
+    look_ahead = tf.function(model.look_ahead, jit_compile=True)
 
     def step(tokens, state, memory):
-        features, state, alignment = read(tokens, state, memory)
-        return model.project(features)[:, 0], state, alignment
+        read, states, alignment = features(tokens, state, memory)
+        return model.project(read)[:, 0], look_ahead(states, memory), alignment
 
     return step
 

@@ -178,13 +178,32 @@ class AttentionDecoder(keras.layers.Layer):
         """Prepares the encoder's states `(B, S, D)` and mask `(B, S)` once."""
         return self.attention.prepare(memory, mask=mask)
 
-    def step(self, inputs, states, memory, training=None):
+    def step(self, inputs, states, memory, reading=None, training=None):
         """One step by hand: `__call__` by the name that a search uses."""
         # Said as None, it would be None for all layers around and after it too.
         told = {} if training is None else {"training": training}
-        return self(inputs, list(states), memory, **told)
+        return self(inputs, list(states), memory, reading=reading, **told)
 
-    def call(self, inputs, states, memory, training=None):
+    def look_ahead(self, states, memory, training=None):
+        """Reads for the next step, before anything else of it is known.
+
+        With `attend="before"` the states alone say what a step reads. Looked
+        at ahead, the memory is read while logits are still computed.
+
+        Args:
+            states: Those before the step.
+            memory: What `prepare` returned.
+            training: Whether dropout is on.
+
+        Returns:
+            The step's `reading`, `(context, alignment)`; `None` for the other
+            orders.
+        """
+        if self.attend != "before":
+            return None
+        return self._look(self._query(states), memory, training)
+
+    def call(self, inputs, states, memory, reading=None, training=None):
         shapes.check_rank("inputs", inputs.shape, (2,))
         shapes.check_depth("inputs", inputs.shape, self._inputs_size)
         depths = [state.shape[-1] for state in states]
@@ -196,7 +215,7 @@ class AttentionDecoder(keras.layers.Layer):
             shapes.check_same_batch("states", state.shape, "inputs", inputs.shape)
 
         def look(query):
-            return self._look(query, memory, training)
+            return self._look(query, memory, training) if reading is None else reading
 
         # Keras's cells keep their dropout mask until told to forget it: of
         # another batch, another graph.
@@ -218,8 +237,7 @@ class AttentionDecoder(keras.layers.Layer):
         return ops.cast(output, self.compute_dtype), states, alignment
 
     def _advance_before(self, inputs, states, look):
-        query = states[len(states) - len(self._state_sizes[-1])]
-        context, alignment = look(query)
+        context, alignment = look(self._query(states))
         inputs = ops.concatenate([inputs, context], axis=-1)
         output, states = self._run_stack(inputs, states)
         return ops.concatenate([output, context], axis=-1), states, alignment
@@ -243,6 +261,10 @@ class AttentionDecoder(keras.layers.Layer):
             return joined, [*states, context], alignment
         vector = self.attention_layer(joined)
         return vector, [*states, vector], alignment
+
+    def _query(self, states):
+        """What `"before"` asks with: the first state of the last cell."""
+        return states[len(states) - len(self._state_sizes[-1])]
 
     def _look(self, query, memory, training):
         """Attends with `(N, Dq)`, where `N = B * K` for the memory's `B` rows."""

@@ -49,7 +49,7 @@ def test_logits_in_bfloat16_are_only_the_logits(pairs, tmp_path):
     translator = kattention.Translator.load(folder)
     model = translator.model
     memory, state = model.encode(np.array([[4, 5, 3]]))
-    logits, [state], alignment = model.step(np.array([2]), state, memory)
+    logits, [state, *_], alignment = model.step(np.array([2]), state, memory)
     assert logits.dtype == "bfloat16"
     assert state.dtype == alignment.dtype == "float32"
     assert {weight.dtype for weight in model.weights} == {"float32"}
