@@ -49,12 +49,9 @@ def programs(case, quick):
     chosen = {label: (*program, case) for label, program in PROGRAMS.items()}
     if quick:
         return {"kattention": chosen["kattention"]}
-    own = PROGRAMS["kattention"]
-    if case["batch"] == 1:
-        chosen["kattention, XLA but for logits"] = (*own, {**case, "compiled": True})
-    elif case["beam"] > 1:
+    if case["batch"] > 1 and case["beam"] > 1:
         half = {**case, "policy": "bfloat16"}
-        chosen["kattention, end in bfloat16"] = (*own, half)
+        chosen["kattention, end in bfloat16"] = (*PROGRAMS["kattention"], half)
     return chosen
 
 

@@ -34,8 +34,9 @@ def parts(case, rounds):
     logits = tf.random.normal([rows, case["vocabulary"]])
     query = tf.random.normal([rows, case["units"]])
     vectors = tf.random.normal([rows, case["embedding"]])
-    states = [tf.repeat(part, width, axis=0) for part in state]
     cell = model.decoder.cell
+    own = state[: len(cell.state_sizes)]
+    states = [tf.repeat(part, width, axis=0) for part in own]
 
     def given(_, state):
         return logits + state[:, :1], state, None

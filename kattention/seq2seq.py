@@ -155,7 +155,7 @@ class Seq2Seq(keras.Model):
             # Its parts may compute in other precisions; a loop's state may not.
             state[place] = ops.cast(given, state[place].dtype)
         memory = self.decoder.cell.prepare(memory, mask)
-        return memory, self.look_ahead(state, memory, training)
+        return memory, self._look_ahead(state, memory, training)
 
     def step(self, tokens, state, memory, training=None):
         """Predicts the token after each of `tokens`.
@@ -171,21 +171,6 @@ class Seq2Seq(keras.Model):
             `(logits (N, V), state, alignment (N, S))`; the alignment is
             `None` if the mechanism does not align.
         """
-        features, states, alignment = self.step_features(
-            tokens, state, memory, training
-        )
-        logits = ops.squeeze(self.project(features), 1)
-        # While a search ranks the logits: it would only slow their product down.
-        state = self.look_ahead(after(logits, states), memory, training)
-        return logits, state, alignment
-
-    def step_features(self, tokens, state, memory, training=None):
-        """Steps as far as the readout: see `step`.
-
-        Returns:
-            `(features (N, 1, R), states, alignment)`: `project` makes logits of
-            the features, `look_ahead` the state of the states.
-        """
         cell = self.decoder.cell
         states, reading = _split(state, len(cell.state_sizes))
         vectors = self.target_embedding(tokens)
@@ -193,9 +178,13 @@ class Seq2Seq(keras.Model):
             vectors, states, memory, reading, training
         )
         parts = [ops.expand_dims(output, 1), ops.expand_dims(vectors, 1)]
-        return self.readout(parts, **_told(training)), states, alignment
+        scores = self.project(self.readout(parts, **_told(training)))
+        logits = ops.squeeze(scores, 1)
+        # While a search ranks the logits: it would only slow their product down.
+        state = self._look_ahead(after(logits, states), memory, training)
+        return logits, state, alignment
 
-    def look_ahead(self, states, memory, training=None):
+    def _look_ahead(self, states, memory, training):
         """The state of a step: the decoder's states, and what they will read."""
         reading = self.decoder.cell.look_ahead(states, memory, training) or ()
         return [*states, *(part for part in reading if part is not None)]
@@ -257,7 +246,7 @@ def _project(target_embedding, logits, features):
 
 
 def _split(state, count):
-    """Undoes `Seq2Seq.look_ahead`: the states, and `(context, alignment)` or `None`."""
+    """The states of a step's state, and its `(context, alignment)` or `None`."""
     states, (context, alignment, *_) = state[:count], [*state[count:], None, None]
     return states, None if context is None else (context, alignment)
 

@@ -12,22 +12,8 @@ from worker import serve
 from kattention import search
 
 
-def compiled_step(model):
-    """XLA for all of a step but its largest product, which it runs more slowly."""
-
-    features = tf.function(model.step_features, jit_compile=True)
-    look_ahead = tf.function(model.look_ahead, jit_compile=True)
-
-    def step(tokens, state, memory):
-        read, states, alignment = features(tokens, state, memory)
-        return model.project(read)[:, 0], look_ahead(states, memory), alignment
-
-    return step
-
-
 def build(case):
     model = network(case, packed=False)
-    model_step = compiled_step(model) if case.get("compiled") else model.step
     options = {"end": -1, "max_length": case["target"]}  # none ends early
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])
@@ -35,7 +21,7 @@ def build(case):
         memory, state = model.encode(source)
 
         def step(tokens, state):
-            return model_step(tokens, state, memory)
+            return model.step(tokens, state, memory)
 
         if case["beam"] == 1:
             return search.greedy(step, state, **options)

@@ -38,26 +38,6 @@ def test_teacher_forcing_equals_steps(attend):
     assert (alignments[1, :, 2:] == 0).all()
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="about TensorFlow")
-@pytest.mark.parametrize("attend", ["before", "after"])
-def test_a_step_of_compiled_parts_is_the_step(attend):
-    import tensorflow as tf
-
-    model = make_seq2seq(attend)
-    features = tf.function(model.step_features, jit_compile=True)
-    look_ahead = tf.function(model.look_ahead, jit_compile=True)
-    memory, state = model.encode(SOURCE)
-    for time in range(3):
-        given = TARGET[:, time], state, memory
-        expected = model.step(*given)
-        read, states, alignment = features(*given)
-        state = look_ahead(states, memory)
-        found = model.project(read)[:, 0], state, alignment
-        pairs = zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True)
-        for ours, theirs in pairs:
-            np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), atol=1e-6)
-
-
 def test_padding_and_company_change_nothing():
     model = make_seq2seq()
     together = to_numpy(model([SOURCE, TARGET]))
