@@ -175,7 +175,7 @@ class Seq2Seq(keras.Model):
         states, reading = _split(state, len(cell.state_sizes))
         vectors = self.target_embedding(tokens)
         output, states, alignment = cell.step(
-            vectors, states, memory, reading, training
+            vectors, states, memory, training, reading
         )
         parts = [ops.expand_dims(output, 1), ops.expand_dims(vectors, 1)]
         scores = self.project(self.readout(parts, **_told(training)))

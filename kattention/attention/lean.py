@@ -83,9 +83,12 @@ def _positions(query, key):
     """How many positions of the query a block holds."""
     if _is_on_cpu(query):
         return 1  # more would leave its caches
+    length = ops.shape(query)[1]
     pairs = ops.shape(key)[0] * ops.shape(key)[1] * key.shape[2]
-    size = BLOCK // pairs
-    return max(size, 1) if isinstance(size, int) else ops.maximum(size, 1)
+    size = BLOCK // (pairs + 1)  # of no rows there are none
+    if isinstance(size, int) and isinstance(length, int):
+        return max(min(size, length), 1)
+    return ops.maximum(ops.minimum(size, length), 1)
 
 
 def _is_on_cpu(tensor):

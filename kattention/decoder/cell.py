@@ -45,6 +45,7 @@ class AttentionDecoder(keras.layers.Layer):
         memory: What `prepare` returned, with `N` rows, or with `B` rows where
             `N = B * K`: then `K` rows in a row read one row of memory.
         training: Whether dropout is on.
+        reading: What `look_ahead` returned for these states, if it was asked.
 
     Returns:
         `(output, states, alignment)`: `(N, O)`, the flat list, and `(N, S)`,
@@ -178,7 +179,7 @@ class AttentionDecoder(keras.layers.Layer):
         """Prepares the encoder's states `(B, S, D)` and mask `(B, S)` once."""
         return self.attention.prepare(memory, mask=mask)
 
-    def step(self, inputs, states, memory, reading=None, training=None):
+    def step(self, inputs, states, memory, training=None, reading=None):
         """One step by hand: `__call__` by the name that a search uses."""
         # Said as None, it would be None for all layers around and after it too.
         told = {} if training is None else {"training": training}
@@ -203,7 +204,7 @@ class AttentionDecoder(keras.layers.Layer):
             return None
         return self._look(self._query(states), memory, training)
 
-    def call(self, inputs, states, memory, reading=None, training=None):
+    def call(self, inputs, states, memory, training=None, reading=None):
         shapes.check_rank("inputs", inputs.shape, (2,))
         shapes.check_depth("inputs", inputs.shape, self._inputs_size)
         depths = [state.shape[-1] for state in states]

@@ -266,14 +266,14 @@ def test_a_step_may_be_given_what_it_would_read(rng, attend):
     reading = cell.look_ahead(states, memory)
     assert (reading is None) == (attend != "before")
     expected = cell.step(tokens, states, memory)
-    found = cell.step(tokens, states, memory, reading)
+    found = cell.step(tokens, states, memory, reading=reading)
     for ours, theirs in zip(
         keras.tree.flatten(found), keras.tree.flatten(expected), strict=True
     ):
         np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), atol=1e-6)
     if reading is not None:
         other = [1 - part for part in reading]
-        output, _, alignment = cell.step(tokens, states, memory, other)
+        output, _, alignment = cell.step(tokens, states, memory, reading=other)
         np.testing.assert_array_equal(to_numpy(alignment), to_numpy(other[1]))
         assert np.abs(to_numpy(output) - to_numpy(expected[0])).max() > 1e-3
 

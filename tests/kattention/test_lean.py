@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keras import ops
 
 from kattention import BahdanauAttention
 from kattention.attention import lean
@@ -45,6 +46,13 @@ def test_equal_in_blocks_of_several_positions(blocks, shape):
     tensors, upstream = draw(1, *shape)
     expected = values_and_gradients(additive_score, tensors, upstream)
     assert_equal(values_and_gradients(lean.additive_score, tensors, upstream), expected)
+
+
+def test_a_block_is_no_longer_than_the_query_and_may_have_no_rows(blocks):
+    query, key, vector = (ops.ones(shape) for shape in ((2, 7, 5), (2, 3, 5), (5,)))
+    assert lean._positions(query, key) == {1: 1, 100: 3, 10**6: 7}[lean.BLOCK]
+    scores = lean.additive_score(query[:0], key[:0], vector)
+    assert tuple(scores.shape) == (0, 7, 3)
 
 
 @pytest.mark.skipif(not can_compile(), reason="XLA is TensorFlow's")
