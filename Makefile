@@ -21,7 +21,8 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 
 # Some minutes each, and large packages: not for every push.
-LAYERS = attention cells decoder decoder_errors lean recurrent sampling seq2seq training
+LAYERS = attention cells decoder decoder_errors lean recurrent sampling seq2seq shared \
+	training
 
 jax torch: %: $(VENV)-%/installed
 	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -n 2 --dist loadfile \

@@ -29,6 +29,7 @@ def parts(case, rounds):
     [(source, _, _)] = batches(case)
     source = tf.constant(source)
     memory, state = model.encode(source)
+    memory = model.share(memory)
     rows = len(source) * width
     output = tf.random.normal([rows, 1, case["readout"]])
     logits = tf.random.normal([rows, case["vocabulary"]])
@@ -87,6 +88,7 @@ def parts(case, rounds):
 
 def _translate_ids(model, source, case):
     memory, state = model.encode(source)
+    memory = model.share(memory)
     return _search(lambda *given: model.step(*given, memory), state, case)
 
 

@@ -64,6 +64,13 @@ class Ensemble(keras.Model):
         memories, states = zip(*pairs)
         return list(memories), list(states)
 
+    def share(self, memory):
+        """Prepares memories for several hypotheses a row: see `Seq2Seq.share`."""
+        return [
+            model.share(own) if hasattr(model, "share") else own
+            for model, own in zip(self.models, memory, strict=True)
+        ]
+
     def step(self, tokens, state, memory):
         """Steps all models: see `Seq2Seq.step`.
 

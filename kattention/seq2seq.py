@@ -157,14 +157,27 @@ class Seq2Seq(keras.Model):
         memory = self.decoder.cell.prepare(memory, mask)
         return memory, self._look_ahead(state, memory, training)
 
+    def share(self, memory):
+        """Prepares a memory for several hypotheses a row, as of a beam.
+
+        They find the same without it, but slower: see `AttentionDecoder.share`.
+
+        Args:
+            memory: What `encode` returned.
+
+        Returns:
+            The memory for `step`.
+        """
+        return self.decoder.cell.share(memory)
+
     def step(self, tokens, state, memory, training=None):
         """Predicts the token after each of `tokens`.
 
         Args:
             tokens: Integers `(N,)`, the previous tokens.
             state: What `encode` or the step before returned, `N` rows.
-            memory: What `encode` returned, `N` rows or a divisor of them:
-                with `B` rows and `N = B * K`, `K` tokens in a row read one.
+            memory: What `encode` or `share` returned, `N` rows or a divisor of
+                them: with `B` rows and `N = B * K`, `K` tokens in a row read one.
             training: Whether dropout is on.
 
         Returns:

@@ -1,9 +1,12 @@
 """One step of a decoder that looks at a memory."""
 
+from functools import partial
+
 import keras
 from keras import ops
 
 from kattention.attention import shapes
+from kattention.decoder import cells, shared
 
 ORDERS = ("before", "between", "after")
 
@@ -86,11 +89,11 @@ class AttentionDecoder(keras.layers.Layer):
                 "attention must have prepare and attend, as BahdanauAttention has, "
                 f"got {attention!r}"
             )
-        self.cells = _as_list_of_cells(cell)
+        self.cells = cells.as_list(cell)
         self.attention = attention
         self.attend = attend
         self.attention_layer = attention_layer
-        self._state_sizes = [_sizes(cell) for cell in self.cells]
+        self._state_sizes = [cells.state_sizes(cell) for cell in self.cells]
         if attend == "between":
             if len(self.cells) < 2:
                 raise ValueError(
@@ -117,7 +120,7 @@ class AttentionDecoder(keras.layers.Layer):
                 f"{self.name} has no weights yet: build it before prepare(), with "
                 "build(inputs_shape, memory_shape) or by calling its AttentionRNN"
             )
-        query_size = _output_size(self.cells[-1])
+        query_size = cells.output_size(self.cells[-1])
         if self.attend != "after":
             query_size = self._state_sizes[-1][0]
         if not self.attention.built:
@@ -126,7 +129,7 @@ class AttentionDecoder(keras.layers.Layer):
         self._inputs_size, self._context_size = depth, memory_shape[-1]
         self._vector_size = self._context_size
         if self.attention_layer is not None:
-            joined = (batch, _output_size(self.cells[-1]) + self._context_size)
+            joined = (batch, cells.output_size(self.cells[-1]) + self._context_size)
             if not self.attention_layer.built:
                 self.attention_layer.build(joined)
             vector_shape = self.attention_layer.compute_output_shape(joined)
@@ -143,7 +146,7 @@ class AttentionDecoder(keras.layers.Layer):
             shapes.check_depth("memory", memory_shape, self._context_size)
 
     def _cell_input_sizes(self, depth):
-        outputs = [_output_size(cell) for cell in self.cells]
+        outputs = [cells.output_size(cell) for cell in self.cells]
         if self.attend == "between":
             return [depth, self._context_size, *outputs[1:-1]]
         return [depth + self._vector_size, *outputs[:-1]]
@@ -153,19 +156,21 @@ class AttentionDecoder(keras.layers.Layer):
         """Depth of a step's output; known once the cell is built."""
         if self.attention_layer is not None:
             return self._vector_size
-        return _output_size(self.cells[-1]) + self._context_size
+        return cells.output_size(self.cells[-1]) + self._context_size
 
     @property
     def state_sizes(self):
         """Depth of each tensor of the flat list of states."""
-        cells = self._state_sizes[:1] if self.attend == "between" else self._state_sizes
-        flat = [size for sizes in cells for size in sizes]
+        own = self._state_sizes[:1] if self.attend == "between" else self._state_sizes
+        flat = [size for sizes in own for size in sizes]
         return [*flat, self._vector_size] if self.attend == "after" else flat
 
     def get_initial_state(self, batch_size):
         """Returns the flat list of states, as the cells begin: zeros mostly."""
-        cells = self.cells[:1] if self.attend == "between" else self.cells
-        states = [state for cell in cells for state in _initial(cell, batch_size)]
+        own = self.cells[:1] if self.attend == "between" else self.cells
+        states = [
+            state for cell in own for state in cells.initial_states(cell, batch_size)
+        ]
         if self.attend == "after":
             if not self.built:
                 raise ValueError(
@@ -178,6 +183,29 @@ class AttentionDecoder(keras.layers.Layer):
     def prepare(self, memory, mask=None):
         """Prepares the encoder's states `(B, S, D)` and mask `(B, S)` once."""
         return self.attention.prepare(memory, mask=mask)
+
+    def share(self, memory):
+        """Adds to a memory what the hypotheses that read a row have in common.
+
+        With `attend="before"` and `BahdanauAttention`, over a first cell that
+        `FastRNN` would take: what the cell's kernel makes of each of the `S`
+        values. A step adds these up where it would multiply each hypothesis's
+        context. It is equal but for rounding, and faster with several
+        hypotheses a row, while `S` is not above some 20 times as many, or with
+        a batch of one row. In training it is not used.
+
+        Args:
+            memory: What `prepare` returned.
+
+        Returns:
+            The memory for `step`, as it came for other orders, mechanisms,
+            cells and precisions.
+        """
+        shapes.check_prepared(memory)
+        if not shared.can_share(self):
+            return memory
+        products = shared.products(self.cells[0], memory["value"])
+        return {**memory, shared.PRODUCTS: products}
 
     def step(self, inputs, states, memory, training=None, reading=None):
         """One step by hand: `__call__` by the name that a search uses."""
@@ -207,6 +235,7 @@ class AttentionDecoder(keras.layers.Layer):
     def call(self, inputs, states, memory, training=None, reading=None):
         shapes.check_rank("inputs", inputs.shape, (2,))
         shapes.check_depth("inputs", inputs.shape, self._inputs_size)
+        shapes.check_prepared(memory)
         depths = [state.shape[-1] for state in states]
         if depths != self.state_sizes:
             raise ValueError(
@@ -218,17 +247,21 @@ class AttentionDecoder(keras.layers.Layer):
         def look(query):
             return self._look(query, memory, training) if reading is None else reading
 
+        products = None if training else memory.get(shared.PRODUCTS)
         # Keras's cells keep their dropout mask until told to forget it: of
         # another batch, another graph.
         self.end_dropout()
-        result = self.advance(inputs, list(states), look)
+        result = self.advance(inputs, list(states), look, products)
         self.end_dropout()
         return result
 
-    def advance(self, inputs, states, look):
-        """One step, with `look` from a query to `(context, alignment)`."""
+    def advance(self, inputs, states, look, products=None):
+        """One step, with `look` from a query to `(context, alignment)`.
+
+        `products` are those that `share` added to the memory, if any.
+        """
         order = {
-            "before": self._advance_before,
+            "before": partial(self._advance_before, products=products),
             "between": self._advance_between,
             "after": self._advance_after,
         }
@@ -237,19 +270,24 @@ class AttentionDecoder(keras.layers.Layer):
         states = [ops.cast(state, self.compute_dtype) for state in states]
         return ops.cast(output, self.compute_dtype), states, alignment
 
-    def _advance_before(self, inputs, states, look):
+    def _advance_before(self, inputs, states, look, products):
         context, alignment = look(self._query(states))
-        inputs = ops.concatenate([inputs, context], axis=-1)
-        output, states = self._run_stack(inputs, states)
+        if products is None:
+            run_first = cells.run
+            inputs = ops.concatenate([inputs, context], axis=-1)
+        else:
+            product = shared.read(alignment, products)
+            run_first = partial(shared.run, context_product=product)
+        output, states = self._run_stack(inputs, states, run_first)
         return ops.concatenate([output, context], axis=-1), states, alignment
 
     def _advance_between(self, inputs, states, look):
         first, second, *deeper = self.cells
-        _, states = _run(first, inputs, states)
+        _, states = cells.run(first, inputs, states)
         context, alignment = look(states[0])
-        output, states = _run(second, context, states)
+        output, states = cells.run(second, context, states)
         for cell in deeper:
-            output, states = _run(cell, output, states)
+            output, states = cells.run(cell, output, states)
         return ops.concatenate([output, context], axis=-1), states, alignment
 
     def _advance_after(self, inputs, states, look):
@@ -271,28 +309,22 @@ class AttentionDecoder(keras.layers.Layer):
         """Attends with `(N, Dq)`, where `N = B * K` for the memory's `B` rows."""
         shapes.check_prepared(memory)
         rows, batch = ops.shape(query)[0], ops.shape(memory["value"])[0]
-        if isinstance(rows, int) and isinstance(batch, int):
-            beams = rows // max(batch, 1)
-            if beams * batch != rows:
-                raise ValueError(
-                    f"memory must have a number of rows that divides the {rows} "
-                    f"rows of inputs, got {batch}"
-                )
-        else:  # a batch of no rows must not divide by zero
-            beams = ops.maximum(rows, 1) // ops.maximum(batch, 1)
-        query = ops.reshape(query, (batch, beams, query.shape[-1]))
+        query = ops.reshape(
+            query, (batch, shared.hypotheses(rows, batch), query.shape[-1])
+        )
         context, alignment, _ = self.attention.attend(query, memory, training=training)
         context = ops.reshape(context, (rows, context.shape[-1]))
         if alignment is not None:
             alignment = ops.reshape(alignment, (rows, ops.shape(alignment)[-1]))
         return context, alignment
 
-    def _run_stack(self, output, states):
-        new_states = []
+    def _run_stack(self, output, states, run_first=cells.run):
+        new_states, run = [], run_first
         for cell, sizes in zip(self.cells, self._state_sizes):
             own, states = states[: len(sizes)], states[len(sizes) :]
-            output, own = _run(cell, output, own)
+            output, own = run(cell, output, own)
             new_states += own
+            run = cells.run
         return output, new_states
 
     def start_dropout(self, batch_size):
@@ -343,41 +375,3 @@ class AttentionDecoder(keras.layers.Layer):
         if config["attention_layer"] is not None:
             config["attention_layer"] = revive(config["attention_layer"])
         return cls(**config)
-
-
-def _as_list_of_cells(cell):
-    if isinstance(cell, keras.layers.StackedRNNCells):
-        cell = cell.cells
-    if isinstance(cell, (list, tuple)) and cell:
-        return [one for inner in cell for one in _as_list_of_cells(inner)]
-    if isinstance(cell, keras.layers.RNN):
-        raise ValueError(f"cell must be a cell, as GRUCell for GRU, got {cell!r}")
-    if not callable(cell) or not hasattr(cell, "state_size"):
-        raise ValueError(
-            "cell must be a Keras RNN cell (with a state_size) or a list of them, "
-            f"got {cell!r}"
-        )
-    return [cell]
-
-
-def _sizes(cell):
-    return keras.tree.flatten(cell.state_size)
-
-
-def _initial(cell, batch_size):
-    if hasattr(cell, "get_initial_state"):
-        return keras.tree.flatten(cell.get_initial_state(batch_size=batch_size))
-    return [ops.zeros((batch_size, size)) for size in _sizes(cell)]
-
-
-def _output_size(cell):
-    size = getattr(cell, "output_size", None)
-    return _sizes(cell)[0] if size is None else size
-
-
-def _run(cell, inputs, states):
-    packed = keras.tree.pack_sequence_as(cell.state_size, states)
-    packed = list(packed) if isinstance(packed, (list, tuple)) else [packed]
-    # Keras hands `training` on to the layers that are called inside a layer.
-    output, states = cell(inputs, packed)
-    return output, keras.tree.flatten(states)

@@ -65,7 +65,8 @@ class Pipeline:
     """A model with its tokenizers, as functions of string tensors.
 
     Args:
-        model: Anything with `encode` and `step`, for example a `Seq2Seq`.
+        model: Anything with `encode` and `step`, and `share` if it has one,
+            for example a `Seq2Seq`.
         source_tokenizer: The `SubwordTokenizer` of the source.
         target_tokenizer: That of the target.
     """
@@ -81,7 +82,7 @@ class Pipeline:
         Returns:
             `Hypotheses`, best first, with `K = options.beam_width`.
         """
-        source, step, state = self._open(strings)
+        source, step, state = self._open(strings, options.beam_width)
         limit = _limit(source, options)
         prefix = after_prefix = None
         if prefixes is not None:
@@ -124,7 +125,7 @@ class Pipeline:
         Returns:
             `Hypotheses` in the order drawn.
         """
-        source, step, state = self._open(strings)
+        source, step, state = self._open(strings, num_samples)
         result = search.sample(
             step,
             state,
@@ -148,9 +149,11 @@ class Pipeline:
         target = with_end(self.target_tokenizer, targets)
         return self._write(source, search.force(step, state, target, start=START))
 
-    def _open(self, strings):
+    def _open(self, strings, hypotheses=1):
         source = with_end(self.source_tokenizer, strings)
         memory, state = self.model.encode(source)
+        if hypotheses > 1 and hasattr(self.model, "share"):
+            memory = self.model.share(memory)
 
         def step(tokens, state):
             logits, state, alignment = self.model.step(tokens, state, memory)

@@ -1,0 +1,47 @@
+"""Keras's recurrent cells, all called alike: tensors in, flat lists of states out."""
+
+import keras
+from keras import ops
+
+
+def as_list(cell):
+    """Returns the cells of a cell, a stack or a list of either."""
+    if isinstance(cell, keras.layers.StackedRNNCells):
+        cell = cell.cells
+    if isinstance(cell, (list, tuple)) and cell:
+        return [one for inner in cell for one in as_list(inner)]
+    if isinstance(cell, keras.layers.RNN):
+        raise ValueError(f"cell must be a cell, as GRUCell for GRU, got {cell!r}")
+    if not callable(cell) or not hasattr(cell, "state_size"):
+        raise ValueError(
+            "cell must be a Keras RNN cell (with a state_size) or a list of them, "
+            f"got {cell!r}"
+        )
+    return [cell]
+
+
+def state_sizes(cell):
+    """Depth of each state of a cell."""
+    return keras.tree.flatten(cell.state_size)
+
+
+def output_size(cell):
+    """Depth of a cell's output, its first state's unless it says another."""
+    size = getattr(cell, "output_size", None)
+    return state_sizes(cell)[0] if size is None else size
+
+
+def initial_states(cell, batch_size):
+    """What a cell begins with, zeros unless it says otherwise."""
+    if hasattr(cell, "get_initial_state"):
+        return keras.tree.flatten(cell.get_initial_state(batch_size=batch_size))
+    return [ops.zeros((batch_size, size)) for size in state_sizes(cell)]
+
+
+def run(cell, inputs, states):
+    """Runs a cell; returns `(output, states)`."""
+    packed = keras.tree.pack_sequence_as(cell.state_size, states)
+    packed = list(packed) if isinstance(packed, (list, tuple)) else [packed]
+    # Keras hands `training` on to the layers that are called inside a layer.
+    output, states = cell(inputs, packed)
+    return output, keras.tree.flatten(states)
