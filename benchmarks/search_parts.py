@@ -29,7 +29,7 @@ def parts(case, rounds):
     [(source, _, _)] = batches(case)
     source = tf.constant(source)
     memory, state = model.encode(source)
-    memory = model.share(memory)
+    memory, state = model.share(memory, state)
     rows = len(source) * width
     output = tf.random.normal([rows, 1, case["readout"]])
     logits = tf.random.normal([rows, case["vocabulary"]])
@@ -88,7 +88,7 @@ def parts(case, rounds):
 
 def _translate_ids(model, source, case):
     memory, state = model.encode(source)
-    memory = model.share(memory)
+    memory, state = model.share(memory, state)
     return _search(lambda *given: model.step(*given, memory), state, case)
 
 

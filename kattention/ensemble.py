@@ -64,12 +64,14 @@ class Ensemble(keras.Model):
         memories, states = zip(*pairs)
         return list(memories), list(states)
 
-    def share(self, memory):
-        """Prepares memories for several hypotheses a row: see `Seq2Seq.share`."""
-        return [
-            model.share(own) if hasattr(model, "share") else own
-            for model, own in zip(self.models, memory, strict=True)
+    def share(self, memory, state):
+        """Prepares for several hypotheses a row: see `Seq2Seq.share`."""
+        pairs = [
+            model.share(read, own) if hasattr(model, "share") else (read, own)
+            for model, read, own in zip(self.models, memory, state, strict=True)
         ]
+        memories, states = zip(*pairs)
+        return list(memories), list(states)
 
     def step(self, tokens, state, memory):
         """Steps all models: see `Seq2Seq.step`.

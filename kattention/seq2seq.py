@@ -157,18 +157,21 @@ class Seq2Seq(keras.Model):
         memory = self.decoder.cell.prepare(memory, mask)
         return memory, self._look_ahead(state, memory, training)
 
-    def share(self, memory):
-        """Prepares a memory for several hypotheses a row, as of a beam.
+    def share(self, memory, state):
+        """Prepares for several hypotheses a row, as a beam has.
 
         They find the same without it, but slower: see `AttentionDecoder.share`.
 
         Args:
             memory: What `encode` returned.
+            state: What `encode` returned with it.
 
         Returns:
-            The memory for `step`.
+            `(memory, state)`, both for `step`.
         """
-        return self.decoder.cell.share(memory)
+        memory = self.decoder.cell.share(memory)
+        states, _ = _split(state, len(self.decoder.cell.state_sizes))
+        return memory, self._look_ahead(states, memory, training=None)
 
     def step(self, tokens, state, memory, training=None):
         """Predicts the token after each of `tokens`.

@@ -20,7 +20,7 @@ def build(case):
     def translate(source):
         memory, state = model.encode(source)
         if case["beam"] > 1 or case["batch"] == 1:
-            memory = model.share(memory)
+            memory, state = model.share(memory, state)
 
         def step(tokens, state):
             return model.step(tokens, state, memory)

@@ -204,8 +204,7 @@ class AttentionDecoder(keras.layers.Layer):
         shapes.check_prepared(memory)
         if not shared.can_share(self):
             return memory
-        products = shared.products(self.cells[0], memory["value"])
-        return {**memory, shared.PRODUCTS: products}
+        return {**memory, "shared": shared.widen(memory["value"], self.cells[0])}
 
     def step(self, inputs, states, memory, training=None, reading=None):
         """One step by hand: `__call__` by the name that a search uses."""
@@ -235,7 +234,6 @@ class AttentionDecoder(keras.layers.Layer):
     def call(self, inputs, states, memory, training=None, reading=None):
         shapes.check_rank("inputs", inputs.shape, (2,))
         shapes.check_depth("inputs", inputs.shape, self._inputs_size)
-        shapes.check_prepared(memory)
         depths = [state.shape[-1] for state in states]
         if depths != self.state_sizes:
             raise ValueError(
@@ -245,23 +243,22 @@ class AttentionDecoder(keras.layers.Layer):
             shapes.check_same_batch("states", state.shape, "inputs", inputs.shape)
 
         def look(query):
-            return self._look(query, memory, training) if reading is None else reading
+            context, alignment = reading or self._look(query, memory, training)
+            if training:  # there is dropout between the context and the kernel
+                context = context[:, : self._context_size]
+            return context, alignment
 
-        products = None if training else memory.get(shared.PRODUCTS)
         # Keras's cells keep their dropout mask until told to forget it: of
         # another batch, another graph.
         self.end_dropout()
-        result = self.advance(inputs, list(states), look, products)
+        result = self.advance(inputs, list(states), look)
         self.end_dropout()
         return result
 
-    def advance(self, inputs, states, look, products=None):
-        """One step, with `look` from a query to `(context, alignment)`.
-
-        `products` are those that `share` added to the memory, if any.
-        """
+    def advance(self, inputs, states, look):
+        """One step, with `look` from a query to `(context, alignment)`."""
         order = {
-            "before": partial(self._advance_before, products=products),
+            "before": self._advance_before,
             "between": self._advance_between,
             "after": self._advance_after,
         }
@@ -270,15 +267,15 @@ class AttentionDecoder(keras.layers.Layer):
         states = [ops.cast(state, self.compute_dtype) for state in states]
         return ops.cast(output, self.compute_dtype), states, alignment
 
-    def _advance_before(self, inputs, states, look, products):
+    def _advance_before(self, inputs, states, look):
         context, alignment = look(self._query(states))
-        if products is None:
-            run_first = cells.run
-            inputs = ops.concatenate([inputs, context], axis=-1)
+        if context.shape[-1] == self._context_size:
+            joined = ops.concatenate([inputs, context], axis=-1)
+            output, states = self._run_stack(joined, states)
         else:
-            product = shared.read(alignment, products)
+            context, product = ops.split(context, [self._context_size], axis=-1)
             run_first = partial(shared.run, context_product=product)
-        output, states = self._run_stack(inputs, states, run_first)
+            output, states = self._run_stack(inputs, states, run_first)
         return ops.concatenate([output, context], axis=-1), states, alignment
 
     def _advance_between(self, inputs, states, look):
@@ -308,10 +305,18 @@ class AttentionDecoder(keras.layers.Layer):
     def _look(self, query, memory, training):
         """Attends with `(N, Dq)`, where `N = B * K` for the memory's `B` rows."""
         shapes.check_prepared(memory)
+        memory = {**memory, "value": memory.get("shared", memory["value"])}
         rows, batch = ops.shape(query)[0], ops.shape(memory["value"])[0]
-        query = ops.reshape(
-            query, (batch, shared.hypotheses(rows, batch), query.shape[-1])
-        )
+        if isinstance(rows, int) and isinstance(batch, int):
+            beams = rows // max(batch, 1)
+            if beams * batch != rows:
+                raise ValueError(
+                    f"memory must have a number of rows that divides the {rows} "
+                    f"rows of inputs, got {batch}"
+                )
+        else:  # a batch of no rows must not divide by zero
+            beams = ops.maximum(rows, 1) // ops.maximum(batch, 1)
+        query = ops.reshape(query, (batch, beams, query.shape[-1]))
         context, alignment, _ = self.attention.attend(query, memory, training=training)
         context = ops.reshape(context, (rows, context.shape[-1]))
         if alignment is not None:

@@ -5,31 +5,14 @@ the values' products:
 
     (sum over j of a_ij h_j) W  =  sum over j of a_ij (h_j W)
 
-Each `h_j W` is made once. A step then adds up a few of them for a hypothesis,
-where it would multiply its context with `W`.
+Each `h_j W` is made once and put beside its value. A step then reads it with
+the value, where it would multiply each hypothesis's context with `W`.
 """
 
 from keras import ops
 
 from kattention.attention import BahdanauAttention
 from kattention.recurrent import gates
-
-# Where a memory holds the products `(B, S, G)`, G the width of the cell's gates.
-PRODUCTS = "products"
-
-
-def hypotheses(rows, batch):
-    """How many of so many rows read each of the `batch` rows of a memory."""
-    if not (isinstance(rows, int) and isinstance(batch, int)):
-        # A batch of no rows must not divide by zero.
-        return ops.maximum(rows, 1) // ops.maximum(batch, 1)
-    each = rows // max(batch, 1)
-    if each * batch != rows:
-        raise ValueError(
-            f"memory must have a number of rows that divides the {rows} rows of "
-            f"inputs, got {batch}"
-        )
-    return each
 
 
 def can_share(decoder):
@@ -38,7 +21,7 @@ def can_share(decoder):
     precisions = {part.compute_dtype for part in (decoder, first, attention)}
     return (
         decoder.attend == "before"
-        # Another mechanism's weights may not be all there is to its context.
+        # Of another mechanism the context may be no sum of values.
         and type(attention) is BahdanauAttention
         and not gates.reason_against(first)
         # The maps are read in float32 at least.
@@ -47,17 +30,11 @@ def can_share(decoder):
     )
 
 
-def products(cell, value):
-    """What the cell's kernel makes of each value `(B, S, D)`."""
+def widen(value, cell):
+    """Puts beside each value `(B, S, D)` what the cell's kernel makes of it."""
     kernel = gates.linear_maps(cell)[0]
-    return ops.matmul(value, kernel[-value.shape[-1] :])
-
-
-def read(alignment, products):
-    """What each row of an alignment `(N, S)` reads of products: `(N, G)`."""
-    rows, (batch, source, width) = ops.shape(alignment)[0], ops.shape(products)
-    each = ops.reshape(alignment, (batch, hypotheses(rows, batch), source))
-    return ops.reshape(ops.matmul(each, products), (rows, width))
+    product = ops.matmul(value, kernel[-value.shape[-1] :])
+    return ops.concatenate([value, product], axis=-1)
 
 
 def run(cell, inputs, states, context_product):
@@ -67,13 +44,13 @@ def run(cell, inputs, states, context_product):
         cell: A cell of which `gates` knows the form.
         inputs: Floats `(N, Din)`.
         states: The cell's states, `(N, H)` each.
-        context_product: `(N, G)`.
+        context_product: `(N, G)`, G the width of the cell's gates.
 
     Returns:
         `(output, states)`.
     """
     kernel, bias, recurrent, recurrent_bias = gates.linear_maps(cell)
-    x = ops.matmul(inputs, kernel[: inputs.shape[-1]]) + context_product + bias
+    x = ops.matmul(inputs, kernel[: inputs.shape[-1]]) + bias + context_product
     r = ops.matmul(states[0], recurrent) + recurrent_bias
     form = gates.gates_of(cell)
     states = form(form.met(x, r), states)

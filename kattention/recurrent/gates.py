@@ -94,5 +94,6 @@ def linear_maps(cell):
         return kernel, nothing, recurrent, nothing
     bias = ops.cast(cell.bias, dtype)
     if len(bias.shape) == 2:
-        return kernel, bias[0], recurrent, bias[1]
+        bias, recurrent_bias = ops.unstack(bias)
+        return kernel, bias, recurrent, recurrent_bias
     return kernel, bias, recurrent, nothing

@@ -153,7 +153,7 @@ class Pipeline:
         source = with_end(self.source_tokenizer, strings)
         memory, state = self.model.encode(source)
         if hypotheses > 1 and hasattr(self.model, "share"):
-            memory = self.model.share(memory)
+            memory, state = self.model.share(memory, state)
 
         def step(tokens, state):
             logits, state, alignment = self.model.step(tokens, state, memory)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,6 +29,8 @@ def make_translator(mechanism=None):
 
 @pytest.fixture(scope="module")
 def translator():
+    # It is made before the test's own seed is set.
+    keras.utils.set_random_seed(0)
     return make_translator()
 
 

@@ -30,11 +30,11 @@ def arguments(cell, rng, batch, beams, source):
     return rng.normal(size=(rows, 3)), states, memory, mask
 
 
-def assert_equal(found, expected):
+def assert_equal(found, expected, tolerance=TOLERANCE):
     pairs = zip(keras.tree.flatten(found), keras.tree.flatten(expected), strict=True)
     for ours, theirs in pairs:
         ours, theirs = ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs)
-        np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
+        np.testing.assert_allclose(ours, theirs, atol=tolerance)
 
 
 @given(
@@ -63,10 +63,13 @@ def test_the_context_is_not_multiplied_again(rng):
     cell = make_cell()
     inputs, states, memory, mask = arguments(cell, rng, 2, 3, 5)
     shared = cell.share(cell.prepare(memory, mask))
-    shared["products"] = ops.zeros_like(shared["products"])
-    _, found, _ = cell.step(inputs, states, shared)
+    values, products = ops.split(shared["shared"], [6], axis=-1)
+    shared["shared"] = ops.concatenate([values, 0 * products], axis=-1)
+    output, found, _ = cell.step(inputs, states, shared)
     _, expected, _ = cell.step(inputs, states, cell.prepare(0 * memory, mask))
     assert_equal(found, expected)
+    plain, _, _ = cell.step(inputs, states, cell.prepare(memory, mask))
+    assert_equal(output[:, 5:], plain[:, 5:])  # the context
 
 
 def test_training_drops_out_of_the_context_as_ever():
@@ -78,7 +81,8 @@ def test_training_drops_out_of_the_context_as_ever():
         inputs, states, memory, mask = arguments(cell, rng, 2, 3, 5)
         memory = cell.prepare(memory, mask)
         memory = cell.share(memory) if shared else memory
-        found.append(cell.step(inputs, states, memory, training=True))
+        reading = cell.look_ahead(states, memory) if shared else None
+        found.append(cell.step(inputs, states, memory, True, reading))
     assert_equal(*found)
 
 
@@ -131,21 +135,16 @@ def test_a_model_shares_its_memory_and_an_ensemble_those_that_can():
             raise NotImplementedError
 
     model, plain = make_seq2seq(), Plain()
-    source = np.array([[5, 6, 7, 3], [8, 3, 0, 0]])
-    memory, state = model.encode(source)
-    state = [ops.repeat(part, 2, axis=0) for part in state]
-    tokens = np.array([2, 2, 4, 5])
-    found = model.step(tokens, state, model.share(memory))
-    for ours, theirs in zip(
-        keras.tree.flatten(found),
-        keras.tree.flatten(model.step(tokens, state, memory)),
-        strict=True,
-    ):
-        np.testing.assert_allclose(
-            ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs), atol=1e-5
-        )
+    source, tokens = np.array([[5, 6, 7, 3], [8, 3, 0, 0]]), np.array([2, 2, 4, 5])
+    found = []
+    for memory, state in (model.encode(source), model.share(*model.encode(source))):
+        state = [ops.repeat(part, 2, axis=0) for part in state]
+        for _ in range(2):
+            logits, state, alignment = model.step(tokens, state, memory)
+        found.append([logits, alignment])
+    assert_equal(*found, tolerance=1e-5)
     ensemble = kattention.Ensemble([model, plain])
-    memories, _ = ensemble.encode(source)
-    shared, kept = ensemble.share(memories)
-    assert set(shared) == {*memories[0], "products"}
-    assert kept is memories[1]
+    given = ensemble.encode(source)
+    (shared, kept), (_, state) = ensemble.share(*given)
+    assert set(shared) == {"key", "value", "mask", "shared"}
+    assert kept is given[0][1] and state is given[1][1]
