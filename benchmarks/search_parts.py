@@ -54,9 +54,7 @@ def parts(case, rounds):
             case["target"],
         ),
         "attention": (
-            lambda x: cell.attention.attend(
-                tf.reshape(x, [len(source), width, case["units"]]), memory
-            )[0],
+            lambda x: cell.look_ahead([x], memory)[0],
             query,
             case["target"],
         ),
@@ -103,11 +101,14 @@ def _search(step, state, case):
 
 
 def _products(case, rows):
-    """Only the matrix products of a step, each weight read anew at every step."""
+    """Only the matrix products of a step, each weight read anew at every step.
+
+    Of the context there is none: its product was made before the first step.
+    """
     depth, units = 2 * case["encoder"], case["units"]
     shapes = [
         (units, case["attention"]),
-        (case["embedding"] + depth, 3 * units),
+        (case["embedding"], 3 * units),
         (units, 3 * units),
         (units + depth, case["readout"]),
         (case["readout"], case["vocabulary"]),

@@ -45,10 +45,11 @@ class AttentionDecoder(keras.layers.Layer):
         states: The flat list that the step before returned, or
             `get_initial_state`: each cell's states in order (the one shared
             state for `"between"`), then for `"after"` the attention vector.
-        memory: What `prepare` returned, with `N` rows, or with `B` rows where
-            `N = B * K`: then `K` rows in a row read one row of memory.
+        memory: What `prepare` or `share` returned, with `N` rows, or with `B`
+            rows where `N = B * K`: then `K` rows in a row read one of memory.
         training: Whether dropout is on.
-        reading: What `look_ahead` returned for these states, if it was asked.
+        reading: What `look_ahead` returned for these states and this memory, if
+            it was asked.
 
     Returns:
         `(output, states, alignment)`: `(N, O)`, the flat list, and `(N, S)`,
@@ -220,12 +221,13 @@ class AttentionDecoder(keras.layers.Layer):
 
         Args:
             states: Those before the step.
-            memory: What `prepare` returned.
+            memory: What `prepare` or `share` returned.
             training: Whether dropout is on.
 
         Returns:
-            The step's `reading`, `(context, alignment)`; `None` for the other
-            orders.
+            The step's `reading`, `(context, alignment)`, the context of a
+            shared memory with what the cell makes of it beside it; `None` for
+            the other orders.
         """
         if self.attend != "before":
             return None
@@ -241,6 +243,8 @@ class AttentionDecoder(keras.layers.Layer):
             )
         for state in states:
             shapes.check_same_batch("states", state.shape, "inputs", inputs.shape)
+        if reading is not None:
+            _check_reading(reading[0].shape[-1], _values(memory).shape[-1])
 
         def look(query):
             context, alignment = reading or self._look(query, memory, training)
@@ -304,9 +308,9 @@ class AttentionDecoder(keras.layers.Layer):
 
     def _look(self, query, memory, training):
         """Attends with `(N, Dq)`, where `N = B * K` for the memory's `B` rows."""
-        shapes.check_prepared(memory)
-        memory = {**memory, "value": memory.get("shared", memory["value"])}
-        rows, batch = ops.shape(query)[0], ops.shape(memory["value"])[0]
+        value = _values(memory)
+        memory = {**memory, "value": value}
+        rows, batch = ops.shape(query)[0], ops.shape(value)[0]
         if isinstance(rows, int) and isinstance(batch, int):
             beams = rows // max(batch, 1)
             if beams * batch != rows:
@@ -380,3 +384,17 @@ class AttentionDecoder(keras.layers.Layer):
         if config["attention_layer"] is not None:
             config["attention_layer"] = revive(config["attention_layer"])
         return cls(**config)
+
+
+def _values(memory):
+    """What a step reads of a memory: its values, or what `share` put there."""
+    shapes.check_prepared(memory)
+    return memory.get("shared", memory["value"])
+
+
+def _check_reading(depth, expected):
+    if depth != expected:
+        raise ValueError(
+            f"reading must be of this memory, whose depth is {expected}, got depth "
+            f"{depth}: a shared memory goes with the state that share() returned"
+        )

@@ -106,6 +106,15 @@ def test_a_memory_that_cannot_be_shared_stays_as_it_is(make, rng):
     assert cell.share(memory) is memory
 
 
+def test_a_reading_of_another_memory_is_refused(rng):
+    cell = make_cell()
+    inputs, states, memory, mask = arguments(cell, rng, 2, 3, 5)
+    prepared = cell.prepare(memory, mask)
+    reading = cell.look_ahead(states, prepared)
+    with pytest.raises(ValueError, match="depth is 21, got depth 6: a shared memory"):
+        cell.step(inputs, states, cell.share(prepared), reading=reading)
+
+
 def test_a_memory_must_be_prepared_before_it_is_shared():
     with pytest.raises(ValueError, match=r"must be what prepare\(\) returned, got nd"):
         make_cell().share(np.zeros((2, 5, 6)))
