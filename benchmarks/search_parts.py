@@ -1,4 +1,4 @@
-"""Where the time of a beam search goes, and what stopping early saves."""
+"""Where the time of a beam search goes, what sharing and stopping early save."""
 
 import itertools
 import os
@@ -84,9 +84,38 @@ def parts(case, rounds):
     print(f"{'readout, bookkeeping, trace':30}{1000 * rest:8.0f}ms{rest / total:8.0%}")
 
 
-def _translate_ids(model, source, case):
+def sharing(case, rounds, lengths=(30, 60, 120, 240)):
+    """Prints what a beam takes with a shared memory, of its time without one."""
+    model = network(case, packed=False)
+    print(f"\nbeam {case['beam']}, batch {case['batch']}: shared, of not shared")
+    for length in lengths:
+        case = {**case, "source": length}
+        [(source, _, _)] = batches(case)
+        graphs = [
+            _repeated(
+                lambda x, case=case, shared=shared: _translate_ids(
+                    model, x, case, shared
+                ),
+                tf.constant(source),
+                1,
+            )
+            for shared in (True, False)
+        ]
+        ratios = []
+        for _ in range(rounds + 1):  # the first one builds the graphs
+            seconds = []
+            for graph in graphs:
+                began = time.perf_counter()
+                graph()
+                seconds.append(time.perf_counter() - began)
+            ratios.append(seconds[0] / seconds[1])
+        print(f"{length:3} source tokens {median(ratios[1:]):6.2f}x")
+
+
+def _translate_ids(model, source, case, shared=True):
     memory, state = model.encode(source)
-    memory, state = model.share(memory, state)
+    if shared:
+        memory, state = model.share(memory, state)
     return _search(lambda *given: model.step(*given, memory), state, case)
 
 

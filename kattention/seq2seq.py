@@ -160,7 +160,8 @@ class Seq2Seq(keras.Model):
     def share(self, memory, state):
         """Prepares for several hypotheses a row, as a beam has.
 
-        They find the same without it, but slower: see `AttentionDecoder.share`.
+        They find the same without it, but slower while the source is not very
+        long: see `AttentionDecoder.share`.
 
         Args:
             memory: What `encode` returned.

@@ -243,8 +243,8 @@ class AttentionDecoder(keras.layers.Layer):
             )
         for state in states:
             shapes.check_same_batch("states", state.shape, "inputs", inputs.shape)
-        if reading is not None:
-            _check_reading(reading[0].shape[-1], _values(memory).shape[-1])
+        if reading is not None and "shared" in memory:
+            _check_reading(reading[0].shape[-1], memory["shared"].shape[-1])
 
         def look(query):
             context, alignment = reading or self._look(query, memory, training)
@@ -273,7 +273,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     def _advance_before(self, inputs, states, look):
         context, alignment = look(self._query(states))
-        if context.shape[-1] == self._context_size:
+        if context.shape[-1] in (self._context_size, None):
             joined = ops.concatenate([inputs, context], axis=-1)
             output, states = self._run_stack(joined, states)
         else:
@@ -308,7 +308,8 @@ class AttentionDecoder(keras.layers.Layer):
 
     def _look(self, query, memory, training):
         """Attends with `(N, Dq)`, where `N = B * K` for the memory's `B` rows."""
-        value = _values(memory)
+        shapes.check_prepared(memory)
+        value = memory.get("shared", memory["value"])
         memory = {**memory, "value": value}
         rows, batch = ops.shape(query)[0], ops.shape(value)[0]
         if isinstance(rows, int) and isinstance(batch, int):
@@ -384,12 +385,6 @@ class AttentionDecoder(keras.layers.Layer):
         if config["attention_layer"] is not None:
             config["attention_layer"] = revive(config["attention_layer"])
         return cls(**config)
-
-
-def _values(memory):
-    """What a step reads of a memory: its values, or what `share` put there."""
-    shapes.check_prepared(memory)
-    return memory.get("shared", memory["value"])
 
 
 def _check_reading(depth, expected):

@@ -134,10 +134,13 @@ def test_scores_never_rise_along_the_list(logits, width):
     assert np.isfinite(result.scores).all()
 
 
-def test_the_score_is_the_teacher_forced_log_probability():
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_score_is_the_teacher_forced_log_probability(shared):
     model = make_seq2seq()
     source = tf.constant([[5, 6, 7, 3], [8, 3, 0, 0]])
     memory, state = model.encode(source)
+    if shared:
+        memory, state = model.share(memory, state)
     result = beam(
         lambda tokens, state: model.step(tokens, state, memory),
         state,
