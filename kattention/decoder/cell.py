@@ -192,7 +192,7 @@ class AttentionDecoder(keras.layers.Layer):
         `FastRNN` would take: what the cell's kernel makes of each of the `S`
         values. A step adds these up where it would multiply each hypothesis's
         context. It is equal but for rounding, and faster with several
-        hypotheses a row, while `S` is not above some 20 times as many, or with
+        hypotheses a row, while `S` is not above some 10 times as many, or with
         a batch of one row. In training it is not used.
 
         Args:
