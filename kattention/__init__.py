@@ -1,29 +1,26 @@
 """Attention for recurrent Keras models."""
 
-from importlib import import_module
+import importlib
 
 from kattention import training
 from kattention._version import __version__
-from kattention.attention import BahdanauAttention, FixedContext
+from kattention.attention import (
+    AttentionMechanism,
+    AttentionPooling,
+    BahdanauAttention,
+    FixedContext,
+    LocationSensitiveAttention,
+    LuongAttention,
+)
+from kattention.compiled import FastRNN
 from kattention.decoder import AttentionDecoder, AttentionRNN
 from kattention.ensemble import Ensemble
-from kattention.recurrent import FastRNN
 from kattention.seq2seq import Seq2Seq
 
-__all__ = [
-    "AttentionDecoder",
-    "AttentionRNN",
-    "BahdanauAttention",
-    "Ensemble",
-    "FastRNN",
-    "FixedContext",
-    "Seq2Seq",
-    "__version__",
-    "training",
-]
-
-# Loaded on first use: they need more than keras and one backend.
+# Loaded on first use, with the extra to install: they need more than keras and
+# one backend.
 _EXTRAS = {
+    "Translator": "translation",
     "plotting": "translation",
     "search": "tensorflow",
     "serving": "translation",
@@ -31,18 +28,37 @@ _EXTRAS = {
     "translator": "translation",
 }
 
+__all__ = [
+    "AttentionDecoder",
+    "AttentionMechanism",
+    "AttentionPooling",
+    "AttentionRNN",
+    "BahdanauAttention",
+    "Ensemble",
+    "FastRNN",
+    "FixedContext",
+    "LocationSensitiveAttention",
+    "LuongAttention",
+    "Seq2Seq",
+    "Translator",
+    "__version__",
+    "plotting",
+    "search",
+    "serving",
+    "text",
+    "training",
+]
+
+
+def __dir__():
+    return __all__
+
 
 def __getattr__(name):
-    if name == "Translator":
-        return _load("translator").Translator
-    if name in _EXTRAS:
-        return _load(name)
-    raise AttributeError(f"module 'kattention' has no attribute {name!r}")
-
-
-def _load(name):
+    if name not in _EXTRAS:
+        raise AttributeError(f"module 'kattention' has no attribute {name!r}")
     try:
-        return import_module(f"kattention.{name}")
+        module = importlib.import_module(f"kattention.{name.lower()}")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "kattention":
             raise
@@ -51,3 +67,4 @@ def _load(name):
             f"pip install 'kattention[{_EXTRAS[name]}]'",
             name=error.name,
         ) from error
+    return module.Translator if name == "Translator" else module

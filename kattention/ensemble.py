@@ -1,5 +1,6 @@
-"""Several models that speak with one voice."""
+"""Several models as one."""
 
+import copy
 import math
 
 import keras
@@ -64,15 +65,6 @@ class Ensemble(keras.Model):
         memories, states = zip(*pairs)
         return list(memories), list(states)
 
-    def share(self, memory, state):
-        """Prepares for several hypotheses a row: see `Seq2Seq.share`."""
-        pairs = [
-            model.share(read, own) if hasattr(model, "share") else (read, own)
-            for model, read, own in zip(self.models, memory, state, strict=True)
-        ]
-        memories, states = zip(*pairs)
-        return list(memories), list(states)
-
     def step(self, tokens, state, memory):
         """Steps all models: see `Seq2Seq.step`.
 
@@ -86,7 +78,7 @@ class Ensemble(keras.Model):
                 for model, own, read in zip(self.models, state, memory)
             )
         )
-        alignments = [one for one in alignments if one is not None]
+        alignments = [part for part in alignments if part is not None]
         alignment = ops.mean(ops.stack(alignments), axis=0) if alignments else None
         return _mean(logits), list(states), alignment
 
@@ -96,7 +88,7 @@ class Ensemble(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = dict(config)
+        config = copy.deepcopy(config)
         models = [
             keras.saving.deserialize_keras_object(model, custom_objects)
             for model in config.pop("models")
@@ -106,8 +98,8 @@ class Ensemble(keras.Model):
 
 def _mean(logits):
     """The logarithm of the mean of probabilities."""
-    sizes = {one.shape[-1] for one in logits}
+    sizes = {own.shape[-1] for own in logits}
     if len(sizes) > 1:
         raise ValueError(f"models must share one vocabulary, got sizes {sorted(sizes)}")
-    scores = [ops.log_softmax(ops.cast(one, "float32")) for one in logits]
+    scores = [ops.log_softmax(ops.cast(own, "float32")) for own in logits]
     return ops.logsumexp(ops.stack(scores), axis=0) - math.log(len(scores))

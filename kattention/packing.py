@@ -1,22 +1,22 @@
-"""Batches without their padding: what is computed a token, on tokens only."""
+"""Batches without their padding: readout and logits for real tokens only."""
 
 import keras
 from keras import ops
 
-PADDING = 0
+from kattention.ids import END, PADDING
 
 
-def pack(tensor, ids):
-    """Keeps the positions whose id is not padding, row after row.
+def pack(tensor, kept):
+    """Keeps some positions, row after row.
 
     Args:
         tensor: `(B, T, ...)`.
-        ids: Integers `(B, T)`.
+        kept: Booleans `(B, T)`.
 
     Returns:
-        `(N, ...)` for `N` tokens.
+        `(N, ...)` for `N` positions.
     """
-    [positions] = ops.nonzero(ops.reshape(ids, (-1,)))
+    [positions] = ops.nonzero(ops.reshape(kept, (-1,)))
     return ops.take(ops.reshape(tensor, (-1, *tensor.shape[2:])), positions, axis=0)
 
 
@@ -26,10 +26,12 @@ class PackTokens(keras.layers.Layer):
 
     Call arguments:
         tensors: A list of floats `(B, T, D)`.
-        ids: Integers `(B, T)`, 0 where padded.
+        ids: Integers `(B, T)`, the inputs of a decoder.
 
     Returns:
-        A list of `(1, N, D)`, for the `N` ids that are not 0.
+        A list of `(1, N, D)`, for the `N` ids after which a token is to be
+        predicted: all but padding, and but the end token, which the inputs of
+        a shorter row still hold when all rows are cut alike.
 
     Raises:
         ValueError: The backend is JAX, which wants shapes known in advance.
@@ -43,9 +45,14 @@ class PackTokens(keras.layers.Layer):
                 "does not have: use packed=False"
             )
         self.supports_jit = False
+        self.supports_masking = True
+
+    def compute_mask(self, inputs, previous_mask):
+        return None  # no padding is left
 
     def call(self, tensors, ids):
-        return [ops.expand_dims(pack(tensor, ids), 0) for tensor in tensors]
+        kept = ops.logical_and(ops.not_equal(ids, PADDING), ops.not_equal(ids, END))
+        return [ops.expand_dims(pack(tensor, kept), 0) for tensor in tensors]
 
     def compute_output_spec(self, tensors, ids):
         return [keras.KerasTensor((1, None, t.shape[-1]), t.dtype) for t in tensors]

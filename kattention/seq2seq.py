@@ -1,13 +1,14 @@
 """Encoder, decoder and readout as one functional model with a middle."""
 
+import contextlib
+import copy
+
 import keras
 from keras import ops
 
 from kattention.decoder import AttentionRNN
-from kattention.order import after
-from kattention.packing import PADDING, PackTokens
-
-UNKNOWN, START, END = 1, 2, 3
+from kattention.ids import PADDING
+from kattention.packing import PackTokens
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -86,12 +87,11 @@ class Seq2Seq(keras.Model):
                 "decoder must be a kattention.AttentionRNN with "
                 f"return_sequences=True, got {decoder!r}"
             )
-        # Keras drops masks at the border of a nested model unless told not to.
-        encoder.supports_masking = readout.supports_masking = True
         source = keras.Input((None,), dtype="int32", name="source_ids")
         target = keras.Input((None,), dtype="int32", name="target_ids")
         parts = source_embedding, encoder, target_embedding, decoder, readout
-        features, *alignments = _features(parts, packed, source, target)
+        with _supporting_masks(encoder, readout):
+            features, *alignments = _features(parts, packed, source, target)
         scores = _project(target_embedding, logits, features)
         if packed:
             scores = ops.squeeze(scores, 0)
@@ -105,35 +105,9 @@ class Seq2Seq(keras.Model):
         self.logits = logits
         self.packed = packed
 
-    @property
-    def projection(self):
-        """The layer whose weights make logits of the readout's features."""
-        return self.target_embedding if self.logits is None else self.logits
-
-    def features(self, inputs, training=None):
-        """Goes as far as the readout.
-
-        Args:
-            inputs: What the model is called on.
-            training: Whether dropout is on.
-
-        Returns:
-            `[features]`, or `[features, alignments (B, T, S)]` if the decoder
-            returns them: features `(B, T, R)`, or `(N, R)` if `packed`.
-        """
-        parts = (
-            self.source_embedding,
-            self.encoder,
-            self.target_embedding,
-            self.decoder,
-            self.readout,
-        )
-        features, *others = _features(parts, self.packed, *inputs, **_told(training))
-        return [ops.squeeze(features, 0) if self.packed else features, *others]
-
-    def project(self, features):
-        """Logits `(..., V)` of the readout's features `(..., R)`."""
-        return _project(self.target_embedding, self.logits, features)
+    def call(self, inputs, training=None, mask=None):
+        with _supporting_masks(self.encoder, self.readout):
+            return super().call(inputs, training=training, mask=mask)
 
     def encode(self, source_ids, training=None):
         """Reads the source once.
@@ -148,31 +122,17 @@ class Seq2Seq(keras.Model):
         """
         mask = ops.not_equal(source_ids, PADDING)
         vectors = self.source_embedding(source_ids)
-        memory, *initial = _as_list(self.encoder(vectors, mask=mask, **_told(training)))
-        state = self.decoder.cell.get_initial_state(ops.shape(source_ids)[0])
-        # For `attend="after"` the encoder may leave the attention vector out.
+        with _supporting_masks(self.encoder):
+            states = self.encoder(vectors, mask=mask, **_given(training))
+        memory, *initial = _as_list(states)
+        cell = self.decoder.cell
+        memory = cell.prepare(memory, mask)
+        state = cell.get_initial_state(ops.shape(source_ids)[0], memory)
+        # The encoder may leave out the last ones.
         for place, given in enumerate(initial):
             # Its parts may compute in other precisions; a loop's state may not.
             state[place] = ops.cast(given, state[place].dtype)
-        memory = self.decoder.cell.prepare(memory, mask)
-        return memory, self._look_ahead(state, memory, training)
-
-    def share(self, memory, state):
-        """Prepares for several hypotheses a row, as a beam has.
-
-        They find the same without it, but slower while the source is not very
-        long: see `AttentionDecoder.share`.
-
-        Args:
-            memory: What `encode` returned.
-            state: What `encode` returned with it.
-
-        Returns:
-            `(memory, state)`, both for `step`.
-        """
-        memory = self.decoder.cell.share(memory)
-        states, _ = _split(state, len(self.decoder.cell.state_sizes))
-        return memory, self._look_ahead(states, memory, training=None)
+        return memory, state
 
     def step(self, tokens, state, memory, training=None):
         """Predicts the token after each of `tokens`.
@@ -180,31 +140,22 @@ class Seq2Seq(keras.Model):
         Args:
             tokens: Integers `(N,)`, the previous tokens.
             state: What `encode` or the step before returned, `N` rows.
-            memory: What `encode` or `share` returned, `N` rows or a divisor of
-                them: with `B` rows and `N = B * K`, `K` tokens in a row read one.
+            memory: What `encode` returned, `N` rows or a divisor of them: with
+                `B` rows and `N = B * K`, `K` tokens in succession read one row.
             training: Whether dropout is on.
 
         Returns:
             `(logits (N, V), state, alignment (N, S))`; the alignment is
             `None` if the mechanism does not align.
         """
-        cell = self.decoder.cell
-        states, reading = _split(state, len(cell.state_sizes))
         vectors = self.target_embedding(tokens)
-        output, states, alignment = cell.step(
-            vectors, states, memory, training, reading
+        output, state, alignment = self.decoder.cell.step(
+            vectors, state, memory, training
         )
         parts = [ops.expand_dims(output, 1), ops.expand_dims(vectors, 1)]
-        scores = self.project(self.readout(parts, **_told(training)))
-        logits = ops.squeeze(scores, 1)
-        # While a search ranks the logits: it would only slow their product down.
-        state = self._look_ahead(after(logits, states), memory, training)
-        return logits, state, alignment
-
-    def _look_ahead(self, states, memory, training):
-        """The state of a step: the decoder's states, and what they will read."""
-        reading = self.decoder.cell.look_ahead(states, memory, training) or ()
-        return [*states, *(part for part in reading if part is not None)]
+        features = self.readout(parts, **_given(training))
+        logits = _project(self.target_embedding, self.logits, features)
+        return ops.squeeze(logits, 1), state, alignment
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -224,10 +175,13 @@ class Seq2Seq(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        # A copy: some Keras layers take entries out of the config they are given.
         parts = {
             name: part
             if not isinstance(part, dict)
-            else keras.saving.deserialize_keras_object(part, custom_objects)
+            else keras.saving.deserialize_keras_object(
+                copy.deepcopy(part), custom_objects
+            )
             for name, part in config.items()
         }
         if parts["target_embedding"] is None:
@@ -235,25 +189,36 @@ class Seq2Seq(keras.Model):
         return cls(**parts)
 
 
-def _features(parts, packed, source, target, **told):
+def _features(parts, packed, source, target):
     """The readout's features, `(1, N, R)` if packed, and the alignments, if any."""
     source_embedding, encoder, target_embedding, decoder, readout = parts
     mask = ops.not_equal(source, PADDING)
-    memory, *initial = _as_list(encoder(source_embedding(source), mask=mask, **told))
+    memory, *initial = _as_list(encoder(source_embedding(source), mask=mask))
     vectors = target_embedding(target)
     outputs, *others = _as_list(
-        decoder(
-            vectors,
-            memory=memory,
-            initial_state=initial or None,
-            memory_mask=mask,
-            **told,
-        )
+        decoder(vectors, memory=memory, initial_state=initial or None, memory_mask=mask)
     )
     if packed:
         outputs, vectors = PackTokens()([outputs, vectors], ids=target)
-    features = readout([outputs, vectors], **told)
+    features = readout([outputs, vectors])
     return [features, *(others[-1:] if decoder.return_attention_scores else [])]
+
+
+@contextlib.contextmanager
+def _supporting_masks(*models):
+    """Lets nested models use the mask of their inputs.
+
+    Keras warns that they drop it unless they say that they support masks. They
+    are the user's, so they say so only here.
+    """
+    before = [model.supports_masking for model in models]
+    for model in models:
+        model.supports_masking = True
+    try:
+        yield
+    finally:
+        for model, supports in zip(models, before, strict=True):
+            model.supports_masking = supports
 
 
 def _project(target_embedding, logits, features):
@@ -262,14 +227,8 @@ def _project(target_embedding, logits, features):
     return logits(features)
 
 
-def _split(state, count):
-    """The states of a step's state, and its `(context, alignment)` or `None`."""
-    states, (context, alignment, *_) = state[:count], [*state[count:], None, None]
-    return states, None if context is None else (context, alignment)
-
-
-def _told(training):
-    """What to say to a part: nothing lets it hear from the layer around it."""
+def _given(training):
+    """How to pass `training` on: `None` would override what Keras propagates."""
     return {} if training is None else {"training": training}
 
 

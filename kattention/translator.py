@@ -30,6 +30,7 @@ class Translation:
             unread words cost if a coverage penalty was asked for.
         source_tokens: Pieces of the source, the end token included.
         target_tokens: Pieces of the translation, the end token included.
+        token_scores: The log-probability of each target token.
         alignment: Array `(target tokens, source tokens)`: how much each target
             token read of each source token. `None` without attention.
     """
@@ -38,6 +39,7 @@ class Translation:
     score: float
     source_tokens: list[str]
     target_tokens: list[str]
+    token_scores: list[float]
     alignment: np.ndarray | None
 
 
@@ -342,8 +344,16 @@ def _translations(found, row):
         if found.alignments is not None:
             # A copy: a view would keep the whole batch.
             alignment = found.alignments[row, k, : len(target), : len(source)].copy()
-        text = found.texts[row, k].decode()
-        results.append(Translation(text, float(score), source, target, alignment))
+        results.append(
+            Translation(
+                text=found.texts[row, k].decode(),
+                score=float(score),
+                source_tokens=source,
+                target_tokens=target,
+                token_scores=found.token_scores[row, k, : len(target)].tolist(),
+                alignment=alignment,
+            )
+        )
     return results
 
 

@@ -8,15 +8,15 @@ from kattention_network import network
 from keras_fit import fitting
 from worker import serve
 
-from kattention.training import FusedAdam, LeanCrossentropy
+from kattention.training import FusedAdam, TokenCrossentropy
 from recipes.translation.allocator import keep_freed_memory
 
 
 def build(case):
     keep_freed_memory()
-    trained = LeanCrossentropy(network(case, packed=True))
-    trained.compile(FusedAdam(), jit_compile=False)
-    return fitting(trained, case)
+    model = network(case, packed=True)
+    model.compile(FusedAdam(), TokenCrossentropy(), jit_compile=False)
+    return fitting(model, case)
 
 
 serve(build)

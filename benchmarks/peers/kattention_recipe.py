@@ -11,7 +11,7 @@ import keras
 from keras_fit import fitting
 from worker import serve
 
-from kattention.training import FusedAdam, LeanCrossentropy
+from kattention.training import FusedAdam, TokenCrossentropy
 from recipes.translation.allocator import keep_freed_memory
 from recipes.translation.model import build_model
 from recipes.translation.presets import PRESETS
@@ -23,9 +23,9 @@ def build(case):
     preset = replace(PRESETS["small"], bfloat16=case["bfloat16"])
     model = build_model(preset, case["vocabulary"], case["vocabulary"])
     optimizer = FusedAdam(preset.learning_rate, global_clipnorm=preset.clip_norm)
-    trained = LeanCrossentropy(model, preset.label_smoothing)
-    trained.compile(optimizer, jit_compile=False)
-    return fitting(trained, case)
+    loss = TokenCrossentropy(preset.label_smoothing)
+    model.compile(optimizer, loss, jit_compile=False)
+    return fitting(model, case)
 
 
 serve(build)

@@ -19,8 +19,6 @@ def build(case):
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])
     def translate(source):
         memory, state = model.encode(source)
-        if case["beam"] > 1 or case["batch"] == 1:
-            memory, state = model.share(memory, state)
 
         def step(tokens, state):
             return model.step(tokens, state, memory)

@@ -1,13 +1,17 @@
-"""Attention mechanisms: what turns a query and a memory into a context.
+"""Attention mechanisms: what turns a query and a memory into a context."""
 
-A mechanism is a Keras layer with two methods. `prepare(value, key, mask)`
-does once what does not depend on the query and returns the *memory*, a dict
-of tensors whose first axis is the batch, with the values under `"value"`.
-`attend(query, memory, state, training)` returns `(context, weights, state)`;
-`weights` is `None` for a mechanism that does not look anywhere.
-"""
-
-from kattention.attention.bahdanau import BahdanauAttention, additive_score
+from kattention.attention.bahdanau import BahdanauAttention
+from kattention.attention.base import AttentionMechanism
 from kattention.attention.fixed import FixedContext
+from kattention.attention.location import LocationSensitiveAttention
+from kattention.attention.luong import LuongAttention
+from kattention.attention.pooling import AttentionPooling
 
-__all__ = ["BahdanauAttention", "FixedContext", "additive_score"]
+__all__ = [
+    "AttentionMechanism",
+    "AttentionPooling",
+    "BahdanauAttention",
+    "FixedContext",
+    "LocationSensitiveAttention",
+    "LuongAttention",
+]

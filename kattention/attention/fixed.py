@@ -1,20 +1,40 @@
-"""The control: a decoder that cannot look."""
+"""The control: a decoder without attention."""
 
 import keras
 from keras import ops
 
-from kattention.attention import shapes
+from kattention.attention.base import AttentionMechanism, weighted_sum
+from kattention.precision import as_precise
 
 
 @keras.saving.register_keras_serializable(package="kattention")
-class FixedContext(keras.layers.Layer):
+class FixedContext(AttentionMechanism):
     """Gives every step the encoder's final state as its context.
 
-    The encoder-decoder without attention, in the same place as an attention
+    The encoder-decoder without attention, in the place of an attention
     mechanism, so that what attention brings can be measured. `value` comes
     from a bidirectional encoder: the first half of its depth, read forwards,
     ends at the last valid position, the second half, read backwards, at the
-    first. There are no weights to learn and none to return.
+    first. It has no weights to learn and returns no alignments.
+
+    Call arguments:
+        query: Floats `(B, T, Dq)`, or `(B, Dq)` for one step. Only its shape
+            counts.
+        value: Floats `(B, S, D)`.
+        value_mask: Booleans `(B, S)`.
+
+    Returns:
+        The context `(B, T, D)`, or `(B, D)` for a query of rank 2.
+
+    Raises:
+        ValueError: A rank, length or mask shape does not fit, or attention
+            scores are asked for.
+
+    Example:
+
+    >>> context = FixedContext()(keras.ops.ones((2, 5, 32)), keras.ops.ones((2, 7, 48)))
+    >>> tuple(context.shape)
+    (2, 5, 48)
 
     Source: Cho et al., "Learning Phrase Representations using RNN
     Encoder-Decoder for Statistical Machine Translation" (2014), section 2.2.
@@ -22,46 +42,32 @@ class FixedContext(keras.layers.Layer):
 
     aligns = False
 
-    def build(self, query_shape, value_shape, key_shape=None):
-        shapes.check_inputs(query_shape, value_shape, key_shape)
-
     def prepare(self, value, key=None, mask=None):
-        """Returns the memory: `{"value": final state, (B, 1, D)}`."""
-        shapes.check_rank("value", value.shape, (3,))
-        value = ops.cast(value, self.compute_dtype)
-        if mask is not None:
-            shapes.check_mask("mask", mask, value.shape[:-1])
-            # Padding may hold anything, and 0 * nan is nan.
-            kept = ops.expand_dims(ops.cast(mask, "bool"), -1)
-            value = ops.where(kept, value, ops.zeros_like(value))
+        """Returns a memory of one position, the final state `(B, 1, D)`."""
+        memory = super().prepare(value, key, mask)
+        value, valid = memory["value"], memory.get("mask")
+        if valid is None:
+            valid = ops.ones_like(value[..., 0], dtype="bool")
+        counts = ops.cumsum(ops.cast(valid, "int32"), axis=1)  # (B, S)
+        first = ops.logical_and(valid, counts == 1)
+        last = ops.logical_and(valid, counts == counts[:, -1:])
         half = value.shape[-1] // 2
-        forward, backward = value[:, -1:, :half], value[:, :1, half:]
-        if mask is not None:
-            # The first and the last valid position differ from row to row.
-            valid = ops.cast(mask, "int32")
-            after = ops.cumsum(ops.flip(valid, 1), axis=1)
-            last = ops.logical_and(mask, ops.flip(after, 1) == 1)
-            first = ops.logical_and(mask, ops.cumsum(valid, axis=1) == 1)
-            forward = _pick(value[..., :half], last)
-            backward = _pick(value[..., half:], first)
-        return {"value": ops.concatenate([forward, backward], axis=-1)}
+        final = [
+            weighted_sum(ops.cast(place, value.dtype), part)
+            for place, part in ((last, value[..., :half]), (first, value[..., half:]))
+        ]
+        final = ops.expand_dims(ops.concatenate(final, axis=-1), 1)
+        return {"key": final, "value": final}
 
-    def attend(self, query, memory, state=(), training=None):
-        """Returns `(context, None, state)`: the final state for every query."""
-        if len(query.shape) == 2:
-            return memory["value"][:, 0], None, state
-        zeros = ops.zeros_like(query[..., :1])  # (B, T, 1)
-        return memory["value"] + ops.cast(zeros, self.compute_dtype), None, state
+    def score(self, query, memory, state):
+        same = ops.zeros_like(memory["value"][..., 0])  # (B, S)
+        if len(query.shape) == 3:
+            same = ops.expand_dims(same, 1)
+        return same + ops.zeros_like(query[..., :1])
 
-    def call(self, query, value, key=None, value_mask=None):
-        context, _, _ = self.attend(query, self.prepare(value, key, value_mask))
-        return context
-
-    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        return (*query_shape[:-1], value_shape[-1])
-
-
-def _pick(values, place):
-    """The value `(B, 1, D)` of the one place that is `True` in each row."""
-    place = ops.expand_dims(ops.cast(place, values.dtype), 1)
-    return ops.matmul(place, values)
+    def weigh(self, scores, memory, state):
+        # What a softmax over one position is too, but Keras warns of that one.
+        weights = ops.ones_like(as_precise(scores))
+        if "mask" in memory:  # a loop's padding
+            weights = weights * ops.cast(memory["mask"], weights.dtype)
+        return weights

@@ -1,14 +1,14 @@
-"""One step of a decoder that looks at a memory."""
+"""One step of a decoder that attends to a memory."""
 
-from functools import partial
+import copy
 
 import keras
 from keras import ops
 
-from kattention.attention import shapes
-from kattention.decoder import cells, shared
-
-ORDERS = ("before", "between", "after")
+from kattention import checks
+from kattention.attention import AttentionMechanism
+from kattention.decoder import cells as keras_cells
+from kattention.decoder.orders import ORDERS
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -24,7 +24,7 @@ class AttentionDecoder(keras.layers.Layer):
                   a' = attention_layer([s'; c]);  output a'
 
     `before` is the paper's. `between` is the conditional GRU of nematus: the
-    cells share one state, cells after the second run on the output before
+    cells share one state, and cells after the second run on the output before
     them. `after` is Luong's, with input feeding; without an `attention_layer`
     the vector `a` is the context and the output is `[s'; c]`.
 
@@ -44,12 +44,12 @@ class AttentionDecoder(keras.layers.Layer):
         inputs: Floats `(N, Din)`.
         states: The flat list that the step before returned, or
             `get_initial_state`: each cell's states in order (the one shared
-            state for `"between"`), then for `"after"` the attention vector.
-        memory: What `prepare` or `share` returned, with `N` rows, or with `B`
-            rows where `N = B * K`: then `K` rows in a row read one of memory.
+            state for `"between"`), then for `"after"` the attention vector,
+            then the states of the mechanism.
+        memory: What `prepare` returned, with `N` rows, or with `B` rows where
+            `N = B * K`: then each row of memory is read by `K` rows in
+            succession.
         training: Whether dropout is on.
-        reading: What `look_ahead` returned for these states and this memory, if
-            it was asked.
 
     Returns:
         `(output, states, alignment)`: `(N, O)`, the flat list, and `(N, S)`,
@@ -65,7 +65,7 @@ class AttentionDecoder(keras.layers.Layer):
     >>> cell = AttentionDecoder(keras.layers.GRUCell(32), attention)
     >>> cell.build((None, 8), (None, None, 24))
     >>> memory = cell.prepare(keras.ops.ones((2, 5, 24)))
-    >>> states = cell.get_initial_state(batch_size=2)
+    >>> states = cell.get_initial_state(batch_size=2, memory=memory)
     >>> output, states, alignment = cell.step(keras.ops.ones((2, 8)), states, memory)
     >>> tuple(output.shape), tuple(alignment.shape)
     ((2, 56), (2, 5))
@@ -78,264 +78,171 @@ class AttentionDecoder(keras.layers.Layer):
     def __init__(
         self, cell, attention, attend="before", attention_layer=None, **kwargs
     ):
-        super().__init__(**kwargs)
+        # Not cast by Keras: a mechanism's states stay in float32.
+        super().__init__(autocast=False, **kwargs)
         if attend not in ORDERS:
-            raise ValueError(f"attend must be one of {ORDERS}, got {attend!r}")
-        if attention_layer is not None and attend != "after":
+            raise ValueError(f"attend must be one of {tuple(ORDERS)}, got {attend!r}")
+        if not isinstance(attention, AttentionMechanism):
             raise ValueError(
-                f"attention_layer goes with attend='after', got attend={attend!r}"
+                "attention must be a kattention.AttentionMechanism, as "
+                f"BahdanauAttention is, got {attention!r}"
             )
-        if not (hasattr(attention, "prepare") and hasattr(attention, "attend")):
-            raise ValueError(
-                "attention must have prepare and attend, as BahdanauAttention has, "
-                f"got {attention!r}"
-            )
-        self.cells = cells.as_list(cell)
+        self.cells = keras_cells.as_list(cell)
         self.attention = attention
         self.attend = attend
         self.attention_layer = attention_layer
-        self._state_sizes = [cells.state_sizes(cell) for cell in self.cells]
-        if attend == "between":
-            if len(self.cells) < 2:
-                raise ValueError(
-                    f"attend='between' needs at least two cells, got {len(self.cells)}"
-                )
-            if any(sizes != self._state_sizes[0] for sizes in self._state_sizes):
-                raise ValueError(
-                    "attend='between' needs cells of equal state size, "
-                    f"got {self._state_sizes}"
-                )
+        self.order = ORDERS[attend](self.cells, attention_layer)
+        self._vector_size = None  # known once it is built
+        self.supports_masking = True
 
-    @property
-    def state_size(self):
-        """Not to be had: it is what `keras.layers.RNN` asks for first."""
-        raise ValueError(
-            "AttentionDecoder needs a memory at every step: wrap it in "
-            "kattention.AttentionRNN, not in keras.layers.RNN"
-        )
-
-    def build(self, inputs_shape, memory_shape):
+    def build(self, inputs_shape, memory_shape=None):
+        self._check_memory(memory_shape)
         batch, depth = inputs_shape[0], inputs_shape[-1]
         if isinstance(memory_shape, dict):
             raise ValueError(
                 f"{self.name} has no weights yet: build it before prepare(), with "
                 "build(inputs_shape, memory_shape) or by calling its AttentionRNN"
             )
-        query_size = cells.output_size(self.cells[-1])
-        if self.attend != "after":
-            query_size = self._state_sizes[-1][0]
         if not self.attention.built:
-            self.attention.build((batch, query_size), memory_shape)
-        # The depth of the context, then of what is fed to the first cell.
+            self.attention.build((batch, self.order.query_size), memory_shape)
         self._inputs_size, self._context_size = depth, memory_shape[-1]
         self._vector_size = self._context_size
         if self.attention_layer is not None:
-            joined = (batch, cells.output_size(self.cells[-1]) + self._context_size)
+            joined = (batch, self.order.output_size + self._context_size)
             if not self.attention_layer.built:
                 self.attention_layer.build(joined)
             vector_shape = self.attention_layer.compute_output_shape(joined)
             self._vector_size = vector_shape[-1]
-        self._input_sizes = self._cell_input_sizes(depth)
-        for cell, size in zip(self.cells, self._input_sizes):
+        self._input_sizes = self.order.input_sizes(
+            depth, self._context_size, self._vector_size
+        )
+        for cell, size in zip(self.cells, self._input_sizes, strict=True):
             if not cell.built:
                 cell.build((batch, size))
 
     def check_depths(self, inputs_shape, memory_shape):
         """Compares a call with what the cell was built for."""
-        shapes.check_depth("inputs", inputs_shape, self._inputs_size)
+        checks.check_depth("inputs", inputs_shape, self._inputs_size)
         if not isinstance(memory_shape, dict):
-            shapes.check_depth("memory", memory_shape, self._context_size)
-
-    def _cell_input_sizes(self, depth):
-        outputs = [cells.output_size(cell) for cell in self.cells]
-        if self.attend == "between":
-            return [depth, self._context_size, *outputs[1:-1]]
-        return [depth + self._vector_size, *outputs[:-1]]
+            checks.check_depth("memory", memory_shape, self._context_size)
 
     @property
     def output_size(self):
         """Depth of a step's output; known once the cell is built."""
         if self.attention_layer is not None:
             return self._vector_size
-        return cells.output_size(self.cells[-1]) + self._context_size
+        return self.order.output_size + self._context_size
 
     @property
-    def state_sizes(self):
-        """Depth of each tensor of the flat list of states."""
-        own = self._state_sizes[:1] if self.attend == "between" else self._state_sizes
-        flat = [size for sizes in own for size in sizes]
-        return [*flat, self._vector_size] if self.attend == "after" else flat
+    def state_size(self):
+        """Depth of each state but the mechanism's, which may have none."""
+        return self.order.state_sizes(self._vector_size)
 
-    def get_initial_state(self, batch_size):
-        """Returns the flat list of states, as the cells begin: zeros mostly."""
-        own = self.cells[:1] if self.attend == "between" else self.cells
+    def get_initial_state(self, batch_size, memory=None):
+        """Returns the flat list of states before the first step.
+
+        Args:
+            batch_size: Number of rows.
+            memory: What `prepare` returned, for a mechanism with a state.
+        """
+        if self.order.has_vector and not self.built:
+            raise ValueError(
+                f"{self.name} must be built before get_initial_state(): with "
+                f"attend={self.attend!r} the depth of a state is the memory's"
+            )
         states = [
-            state for cell in own for state in cells.initial_states(cell, batch_size)
+            state
+            for cell in self.order.cells_with_state(self.cells)
+            for state in keras_cells.initial_states(cell, batch_size)
         ]
-        if self.attend == "after":
-            if not self.built:
-                raise ValueError(
-                    f"{self.name} must be built before get_initial_state(): with "
-                    "attend='after' the depth of a state is the memory's"
-                )
-            states.append(ops.zeros((batch_size, self._vector_size)))
-        return [ops.cast(state, self.compute_dtype) for state in states]
+        missing = self.state_size[len(states) :]
+        states += [ops.zeros((batch_size, size)) for size in missing]
+        states = [ops.cast(state, self.compute_dtype) for state in states]
+        if not self.attention.has_state:
+            return states
+        if memory is None:
+            raise ValueError(
+                "get_initial_state needs memory, which the state of "
+                f"{type(self.attention).__name__} depends on, got None"
+            )
+        return [*states, *self.attention.open_state(memory)]
 
     def prepare(self, memory, mask=None):
         """Prepares the encoder's states `(B, S, D)` and mask `(B, S)` once."""
         return self.attention.prepare(memory, mask=mask)
 
-    def share(self, memory):
-        """Adds to a memory what the hypotheses that read a row have in common.
+    def step(self, inputs, states, memory, training=None):
+        """One step by hand: `__call__` under the name that a search uses."""
+        # Passing `training=None` would override the value that Keras propagates.
+        given = {} if training is None else {"training": training}
+        return self(inputs, list(states), memory, **given)
 
-        With `attend="before"` and `BahdanauAttention`, over a first cell that
-        `FastRNN` would take: what the cell's kernel makes of each of the `S`
-        values. A step adds these up where it would multiply each hypothesis's
-        context. It is equal but for rounding, and faster with several
-        hypotheses a row, while `S` is not above some 10 times as many, or with
-        a batch of one row. In training it is not used.
-
-        Args:
-            memory: What `prepare` returned.
-
-        Returns:
-            The memory for `step`, as it came for other orders, mechanisms,
-            cells and precisions.
-        """
-        shapes.check_prepared(memory)
-        if not shared.can_share(self):
-            return memory
-        return {**memory, "shared": shared.widen(memory["value"], self.cells[0])}
-
-    def step(self, inputs, states, memory, training=None, reading=None):
-        """One step by hand: `__call__` by the name that a search uses."""
-        # Said as None, it would be None for all layers around and after it too.
-        told = {} if training is None else {"training": training}
-        return self(inputs, list(states), memory, reading=reading, **told)
-
-    def look_ahead(self, states, memory, training=None):
-        """Reads for the next step, before anything else of it is known.
-
-        With `attend="before"` the states alone say what a step reads. Looked
-        at ahead, the memory is read while logits are still computed.
-
-        Args:
-            states: Those before the step.
-            memory: What `prepare` or `share` returned.
-            training: Whether dropout is on.
-
-        Returns:
-            The step's `reading`, `(context, alignment)`, the context of a
-            shared memory with what the cell makes of it beside it; `None` for
-            the other orders.
-        """
-        if self.attend != "before":
-            return None
-        return self._look(self._query(states), memory, training)
-
-    def call(self, inputs, states, memory, training=None, reading=None):
-        shapes.check_rank("inputs", inputs.shape, (2,))
-        shapes.check_depth("inputs", inputs.shape, self._inputs_size)
-        depths = [state.shape[-1] for state in states]
-        if depths != self.state_sizes:
-            raise ValueError(
-                f"states must be tensors of depths {self.state_sizes}, got {depths}"
-            )
-        for state in states:
-            shapes.check_same_batch("states", state.shape, "inputs", inputs.shape)
-        if reading is not None and "shared" in memory:
-            _check_reading(reading[0].shape[-1], memory["shared"].shape[-1])
-
-        def look(query):
-            context, alignment = reading or self._look(query, memory, training)
-            if training:  # there is dropout between the context and the kernel
-                context = context[:, : self._context_size]
-            return context, alignment
-
-        # Keras's cells keep their dropout mask until told to forget it: of
-        # another batch, another graph.
+    def call(self, inputs, states, memory=None, training=None):
+        self._check_memory(memory)
+        checks.check_rank("inputs", inputs.shape, (2,))
+        checks.check_depth("inputs", inputs.shape, self._inputs_size)
+        checks.check_prepared(memory)
+        self._check_states(inputs, states)
+        # Keras's cells keep their dropout mask until told to forget it: it would
+        # be of another batch or another graph.
         self.end_dropout()
-        result = self.advance(inputs, list(states), look)
+        beams = _beams(ops.shape(inputs)[0], ops.shape(memory["value"])[0])
+        if self.attention.has_state:
+            memory = {
+                name: ops.repeat(part, beams, axis=0) for name, part in memory.items()
+            }
+            beams = None
+        result = self.advance(inputs, states, memory, training, beams)
         self.end_dropout()
         return result
 
-    def advance(self, inputs, states, look):
-        """One step, with `look` from a query to `(context, alignment)`."""
-        order = {
-            "before": self._advance_before,
-            "between": self._advance_between,
-            "after": self._advance_after,
-        }
-        output, states, alignment = order[self.attend](inputs, states, look)
+    def advance(self, inputs, states, memory, training=None, beams=None):
+        """One step without checks, for loops: see `call`.
+
+        Args:
+            inputs: As in `call`, and so are `states` and `memory`.
+            states: The same.
+            memory: The same.
+            training: Whether dropout is on. A loop has drawn the cells' masks.
+            beams: How many rows of inputs read each row of memory; one if
+                `None`.
+        """
+        own = len(self.state_size)
+        states, state = list(states[:own]), tuple(states[own:])
+        parts = _Parts(self, memory, state, training, beams)
+        inputs = ops.cast(inputs, self.compute_dtype)
+        outputs, states = self.order.step(parts, inputs, states)
         # The cells and the attention may compute in other precisions.
-        states = [ops.cast(state, self.compute_dtype) for state in states]
-        return ops.cast(output, self.compute_dtype), states, alignment
-
-    def _advance_before(self, inputs, states, look):
-        context, alignment = look(self._query(states))
-        if context.shape[-1] in (self._context_size, None):
-            joined = ops.concatenate([inputs, context], axis=-1)
-            output, states = self._run_stack(joined, states)
-        else:
-            context, product = ops.split(context, [self._context_size], axis=-1)
-            run_first = partial(shared.run, context_product=product)
-            output, states = self._run_stack(inputs, states, run_first)
-        return ops.concatenate([output, context], axis=-1), states, alignment
-
-    def _advance_between(self, inputs, states, look):
-        first, second, *deeper = self.cells
-        _, states = cells.run(first, inputs, states)
-        context, alignment = look(states[0])
-        output, states = cells.run(second, context, states)
-        for cell in deeper:
-            output, states = cells.run(cell, output, states)
-        return ops.concatenate([output, context], axis=-1), states, alignment
-
-    def _advance_after(self, inputs, states, look):
-        *states, vector = states
-        inputs = ops.concatenate([inputs, vector], axis=-1)
-        output, states = self._run_stack(inputs, states)
-        context, alignment = look(output)
-        joined = ops.concatenate([output, context], axis=-1)
-        if self.attention_layer is None:
-            return joined, [*states, context], alignment
-        vector = self.attention_layer(joined)
-        return vector, [*states, vector], alignment
-
-    def _query(self, states):
-        """What `"before"` asks with: the first state of the last cell."""
-        return states[len(states) - len(self._state_sizes[-1])]
-
-    def _look(self, query, memory, training):
-        """Attends with `(N, Dq)`, where `N = B * K` for the memory's `B` rows."""
-        shapes.check_prepared(memory)
-        value = memory.get("shared", memory["value"])
-        memory = {**memory, "value": value}
-        rows, batch = ops.shape(query)[0], ops.shape(value)[0]
-        if isinstance(rows, int) and isinstance(batch, int):
-            beams = rows // max(batch, 1)
-            if beams * batch != rows:
-                raise ValueError(
-                    f"memory must have a number of rows that divides the {rows} "
-                    f"rows of inputs, got {batch}"
-                )
-        else:  # a batch of no rows must not divide by zero
-            beams = ops.maximum(rows, 1) // ops.maximum(batch, 1)
-        query = ops.reshape(query, (batch, beams, query.shape[-1]))
-        context, alignment, _ = self.attention.attend(query, memory, training=training)
-        context = ops.reshape(context, (rows, context.shape[-1]))
+        states = [ops.cast(part, self.compute_dtype) for part in states]
+        output = ops.cast(_join(outputs), self.compute_dtype)
+        alignment = parts.alignment
         if alignment is not None:
-            alignment = ops.reshape(alignment, (rows, ops.shape(alignment)[-1]))
-        return context, alignment
+            alignment = ops.cast(alignment, self.compute_dtype)
+        return output, [*states, *parts.state], alignment
 
-    def _run_stack(self, output, states, run_first=cells.run):
-        new_states, run = [], run_first
-        for cell, sizes in zip(self.cells, self._state_sizes):
-            own, states = states[: len(sizes)], states[len(sizes) :]
-            output, own = run(cell, output, own)
-            new_states += own
-            run = cells.run
-        return output, new_states
+    def compute_mask(self, inputs, previous_mask):
+        return None  # one step has no sequence to mask
+
+    def _check_memory(self, memory):
+        if memory is None:
+            raise ValueError(
+                f"{self.name} needs a memory at every step: run it with "
+                "kattention.AttentionRNN, not with keras.layers.RNN"
+            )
+
+    def _check_states(self, inputs, states):
+        sizes = self.state_size
+        given = [tuple(state.shape) for state in states]
+        if [shape[-1] for shape in given[: len(sizes)]] != sizes or (
+            len(given) > len(sizes)
+        ) != self.attention.has_state:
+            kind = type(self.attention).__name__
+            more = f" and the states of {kind}" * self.attention.has_state
+            raise ValueError(
+                f"states must be tensors of depths {sizes}{more}, got shapes {given}"
+            )
+        for shape in given:
+            checks.check_same_batch("states", shape, "inputs", inputs.shape)
 
     def start_dropout(self, batch_size):
         """Draws the dropout masks of Keras's cells for a new sequence.
@@ -343,17 +250,14 @@ class AttentionDecoder(keras.layers.Layer):
         They are drawn once a sequence, outside the loop: a mask made inside
         would belong to the loop's graph, one left over to another batch.
         """
-        for cell, inputs, states in zip(
-            self.cells, self._input_sizes, self._state_sizes
-        ):
+        for cell, inputs in zip(self.cells, self._input_sizes, strict=True):
             if hasattr(cell, "reset_dropout_mask"):
                 cell.reset_dropout_mask()
                 cell.reset_recurrent_dropout_mask()
                 like = {"dtype": cell.compute_dtype}
                 cell.get_dropout_mask(ops.ones((batch_size, inputs), **like))
-                cell.get_recurrent_dropout_mask(
-                    ops.ones((batch_size, states[0]), **like)
-                )
+                size = keras_cells.state_sizes(cell)[0]
+                cell.get_recurrent_dropout_mask(ops.ones((batch_size, size), **like))
 
     def end_dropout(self):
         """Forgets the masks that `start_dropout` drew."""
@@ -375,7 +279,8 @@ class AttentionDecoder(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = dict(config)
+        # A copy: some Keras layers take entries out of the config they are given.
+        config = copy.deepcopy(config)
 
         def revive(item):
             return keras.saving.deserialize_keras_object(item, custom_objects)
@@ -387,9 +292,50 @@ class AttentionDecoder(keras.layers.Layer):
         return cls(**config)
 
 
-def _check_reading(depth, expected):
-    if depth != expected:
-        raise ValueError(
-            f"reading must be of this memory, whose depth is {expected}, got depth "
-            f"{depth}: a shared memory goes with the state that share() returned"
+class _Parts:
+    """What an order puts a step together from, and what the step leaves behind."""
+
+    def __init__(self, decoder, memory, state, training, beams):
+        self.decoder, self.memory, self.training = decoder, memory, training
+        self.state, self.beams = state, beams
+        self.alignment = None
+
+    def run(self, number, inputs, states):
+        return keras_cells.run(self.decoder.cells[number], _join(inputs), states)
+
+    def combine(self, parts):
+        return self.decoder.attention_layer(_join(parts))
+
+    def attend(self, query):
+        """Attends with `(N, Dq)`, all `K` queries of a row of memory at once."""
+        rows = ops.shape(query)[0]
+        if self.beams is not None:
+            batch = ops.shape(self.memory["value"])[0]
+            query = ops.reshape(query, (batch, self.beams, query.shape[-1]))
+        context, alignment, self.state = self.decoder.attention.attend(
+            query, self.memory, self.state, self.training
         )
+        if self.beams is not None:
+            context = ops.reshape(context, (rows, context.shape[-1]))
+            if alignment is not None:
+                alignment = ops.reshape(alignment, (rows, ops.shape(alignment)[-1]))
+        self.alignment = alignment
+        return context
+
+
+def _beams(rows, batch):
+    """How many of the rows read each of the batch's rows of memory."""
+    if not (isinstance(rows, int) and isinstance(batch, int)):
+        # A batch of no rows must not divide by zero.
+        return ops.maximum(rows, 1) // ops.maximum(batch, 1)
+    beams = rows // max(batch, 1)
+    if beams * batch != rows:
+        raise ValueError(
+            f"memory must have a number of rows that divides the {rows} rows of "
+            f"inputs, got {batch}"
+        )
+    return beams
+
+
+def _join(parts):
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)

@@ -1,4 +1,4 @@
-"""Keras's recurrent cells, all called alike: tensors in, flat lists of states out."""
+"""One way to call all of Keras's recurrent cells, with flat lists of states."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ def as_list(cell):
     if isinstance(cell, keras.layers.StackedRNNCells):
         cell = cell.cells
     if isinstance(cell, (list, tuple)) and cell:
-        return [one for inner in cell for one in as_list(inner)]
+        return [single for inner in cell for single in as_list(inner)]
     if isinstance(cell, keras.layers.RNN):
         raise ValueError(f"cell must be a cell, as GRUCell for GRU, got {cell!r}")
     if not callable(cell) or not hasattr(cell, "state_size"):
@@ -32,7 +32,7 @@ def output_size(cell):
 
 
 def initial_states(cell, batch_size):
-    """What a cell begins with, zeros unless it says otherwise."""
+    """The states before the first step: zeros unless the cell says otherwise."""
     if hasattr(cell, "get_initial_state"):
         return keras.tree.flatten(cell.get_initial_state(batch_size=batch_size))
     return [ops.zeros((batch_size, size)) for size in state_sizes(cell)]
@@ -42,6 +42,6 @@ def run(cell, inputs, states):
     """Runs a cell; returns `(output, states)`."""
     packed = keras.tree.pack_sequence_as(cell.state_size, states)
     packed = list(packed) if isinstance(packed, (list, tuple)) else [packed]
-    # Keras hands `training` on to the layers that are called inside a layer.
+    # Keras passes `training` on to the layers that are called inside a layer.
     output, states = cell(inputs, packed)
     return output, keras.tree.flatten(states)

@@ -1,10 +1,13 @@
 """A decoder over a whole sequence: the loop around `AttentionDecoder`."""
 
+import copy
+
 import keras
 from keras import ops
 
-from kattention.attention import shapes
-from kattention.decoder import fast, plain
+from kattention import checks
+from kattention.compiled import door
+from kattention.decoder import plain
 from kattention.decoder.cell import AttentionDecoder
 
 
@@ -22,18 +25,19 @@ class AttentionRNN(keras.layers.Layer):
         return_state: Return the final states too.
         return_attention_scores: Return the alignments too.
         fast: `"auto"` takes a compiled loop with a gradient of its own where
-            it can: in training, on the TensorFlow backend, for one GRU or
-            LSTM cell (`"between"`: two) with `BahdanauAttention`, all of the
-            layer's precision. Values and first derivatives are equal but for
-            rounding. `True` raises where it cannot, `False` never takes it.
+            that is possible: in training, on the TensorFlow backend, for GRU
+            and LSTM cells, with any mechanism whose score XLA can compile, all
+            of the layer's precision. Values and first derivatives are equal but
+            for rounding. `True` raises where it is not possible, `False` never
+            takes it.
 
     Call arguments:
         inputs: Floats `(B, T, Din)`.
         memory: The encoder's states `(B, S, D)`, or a memory prepared by
             `cell.prepare`.
-        initial_state: A tensor, the flat list of the cell's states, or for
-            `attend="after"` the cells' states alone, the attention vector
-            then being zeros. Zeros when absent.
+        initial_state: A tensor, or the flat list of states, as
+            `AttentionDecoder` has them, or its first ones: the cells' states
+            must be there, the others are then initial. Zeros when absent.
         inputs_mask: Booleans `(B, T)`. Taken from the Keras mask of `inputs`
             when absent; that of the outputs is the Keras mask in any case.
         memory_mask: Booleans `(B, S)`. Taken from the Keras mask of `memory`
@@ -43,7 +47,8 @@ class AttentionRNN(keras.layers.Layer):
     Returns:
         `outputs`, or `(outputs, *states, alignments)` with the parts that are
         asked for: outputs `(B, T, O)`, or `(B, O)` without
-        `return_sequences`; each state `(B, D)`; alignments `(B, T, S)`.
+        `return_sequences`; each state `(B, D)`, those of the mechanism last;
+        alignments `(B, T, S)`.
 
     Raises:
         ValueError: A rank, batch size, mask shape or initial state does not
@@ -73,14 +78,14 @@ class AttentionRNN(keras.layers.Layer):
         fast="auto",
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        if fast not in ("auto", True, False):
-            raise ValueError(f"fast must be 'auto', True or False, got {fast!r}")
+        # Not cast by Keras: a mechanism's states stay in float32.
+        super().__init__(autocast=False, **kwargs)
+        door.check_fast(fast)
         if not isinstance(cell, AttentionDecoder):
             raise ValueError(
                 f"cell must be a kattention.AttentionDecoder, got {cell!r}"
             )
-        if return_attention_scores and not getattr(cell.attention, "aligns", True):
+        if return_attention_scores and not cell.attention.aligns:
             raise ValueError(
                 "return_attention_scores must be False: "
                 f"{type(cell.attention).__name__} has no alignments"
@@ -109,51 +114,52 @@ class AttentionRNN(keras.layers.Layer):
         memory_shape = keras.tree.map_structure(_shape, memory)
         _check_inputs(inputs.shape, memory_shape)
         self.cell.check_depths(inputs.shape, memory_shape)
+        inputs = ops.cast(inputs, self.compute_dtype)
         memory = self._prepare(memory, memory_mask)
-        states = self._initial_states(
-            initial_state, ops.shape(inputs)[0], inputs.shape[0]
-        )
+        batch = ops.shape(inputs)[0]
+        zeros = self.cell.get_initial_state(batch, memory)
+        states = self._initial_states(initial_state, zeros, inputs.shape[0])
         if inputs_mask is not None:
-            shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
+            checks.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
             inputs_mask = ops.cast(inputs_mask, "bool")
         sequence = (self.cell, inputs, memory, states, inputs_mask)
         if not training:
-            outputs, states, alignments = plain.run(*sequence)
+            outputs, states, alignments = plain.run(*sequence, noise={})
         else:
-            noise = self._start_dropout(inputs, memory)
-            run = fast.run if self._is_fast() else plain.run
-            outputs, states, alignments = run(*sequence, noise=noise, training=True)
+            self.cell.start_dropout(batch)
+            shape = (batch, ops.shape(inputs)[1], ops.shape(memory["value"])[1])
+            noise = self.cell.attention.draw_noise(shape)
+            if self._is_fast():
+                from kattention.compiled import decoder
+
+                outputs, states, alignments = decoder.run(*sequence, noise)
+            else:
+                outputs, states, alignments = plain.run(*sequence, noise, training=True)
             self.cell.end_dropout()
-        results = self._select(
-            outputs if self.return_sequences else outputs[:, -1], states, alignments
-        )
-        return keras.tree.map_structure(
-            lambda part: ops.cast(part, self.compute_dtype), results
+        own = len(self.cell.state_size)
+        return self._select(
+            ops.cast(
+                outputs if self.return_sequences else outputs[:, -1], self.compute_dtype
+            ),
+            [ops.cast(state, self.compute_dtype) for state in states[:own]]
+            + list(states[own:]),
+            ops.cast(alignments, self.compute_dtype),
         )
 
     def _is_fast(self):
-        reason = self.fast is not False and fast.reason_against(
-            self.cell, self.compute_dtype
-        )
-        if self.fast is True and reason:
-            raise ValueError(
-                f"{self.name} cannot run with fast=True: {reason}. Use fast='auto'"
-            )
-        return self.fast is not False and not reason
-
-    def _start_dropout(self, inputs, memory):
-        """Draws all of a sequence's dropout; returns that of the weights."""
-        batch, length = ops.shape(inputs)[0], ops.shape(inputs)[1]
-        self.cell.start_dropout(batch)
-        if not getattr(self.cell.attention, "dropout", 0):
-            return None
-        source = ops.shape(memory["value"])[1]
-        return self.cell.attention.draw_noise((batch, length, source))
+        cell, reason = self.cell, None
+        if type(cell) is not AttentionDecoder:
+            reason = f"the cell is a {type(cell).__name__}, not an AttentionDecoder"
+        others = [cell, cell.attention]
+        if cell.attention_layer is not None:
+            reason = reason or door.reason_against_dense(cell.attention_layer)
+            others.append(cell.attention_layer)
+        return door.is_fast(self, cell.cells, others, reason)
 
     def _prepare(self, memory, mask):
         if not isinstance(memory, dict):
             if mask is not None:
-                shapes.check_mask("memory_mask", mask, memory.shape[:2])
+                checks.check_mask("memory_mask", mask, memory.shape[:2])
             return self.cell.prepare(memory, mask)
         # Keras fills the mask of a nested argument with as many Nones.
         if any(part is not None for part in keras.tree.flatten(mask)):
@@ -163,24 +169,31 @@ class AttentionRNN(keras.layers.Layer):
             )
         return memory
 
-    def _initial_states(self, initial_state, batch, known_batch):
-        zeros = self.cell.get_initial_state(batch)
+    def _initial_states(self, initial_state, zeros, batch):
+        """The states that are given, and `zeros` in the place of the others."""
         if initial_state is None:
             return zeros
         states = keras.tree.flatten(initial_state)
-        if self.cell.attend == "after" and len(states) == len(zeros) - 1:
-            states.append(zeros[-1])
-        sizes = self.cell.state_sizes
         given = [tuple(state.shape) for state in states]
-        if [shape[1:] for shape in given] != [(size,) for size in sizes]:
+        own = self.cell.state_size
+        least = len(own) - self.cell.order.has_vector
+        sizes = [*own, *(None for _ in zeros[len(own) :])]
+        if not least <= len(given) <= len(zeros) or any(
+            len(shape) < 2 or (size is not None and shape[1:] != (size,))
+            for shape, size in zip(given, sizes)
+        ):
             raise ValueError(
                 f"initial_state must be tensors of rank 2 and depths {sizes}, "
                 f"got shapes {given}"
             )
         for shape in given:
-            shapes.check_same_batch("initial_state", shape, "inputs", (known_batch,))
+            checks.check_same_batch("initial_state", shape, "inputs", (batch,))
         # The loop's state is the cell's, whose precision may be its own.
-        return [ops.cast(state, self.cell.compute_dtype) for state in states]
+        states = [
+            ops.cast(state, zero.dtype)
+            for state, zero in zip(states, zeros, strict=False)
+        ]
+        return [*states, *zeros[len(states) :]]
 
     def _select(self, outputs, states, alignments):
         results = [outputs]
@@ -206,20 +219,31 @@ class AttentionRNN(keras.layers.Layer):
         memory_shape = keras.tree.map_structure(_shape, memory)
         _check_inputs(inputs.shape, memory_shape)
         if inputs_mask is not None:
-            shapes.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
+            checks.check_mask("inputs_mask", inputs_mask, inputs.shape[:2])
         batch, length = inputs.shape[:2]
-        self._initial_states(initial_state, batch or 1, batch)
         if memory_mask is not None and not isinstance(memory, dict):
-            shapes.check_mask("memory_mask", memory_mask, memory_shape[:2])
+            checks.check_mask("memory_mask", memory_mask, memory_shape[:2])
 
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
         steps = (length,) if self.return_sequences else ()
         outputs = spec(batch, *steps, self.cell.output_size)
-        states = [spec(batch, size) for size in self.cell.state_sizes]
+        states = [spec(batch, size) for size in self.cell.state_size]
+        states += self._mechanism_states(memory, memory_mask)
+        self._initial_states(initial_state, states, batch)
         source = memory_shape["value"] if isinstance(memory, dict) else memory_shape
         return self._select(outputs, states, spec(batch, length, source[1]))
+
+    def _mechanism_states(self, memory, mask):
+        """The specs of the mechanism's states."""
+        if not self.cell.attention.has_state:
+            return []
+
+        def states_of(memory):
+            return self.cell.attention.open_state(self._prepare(memory, mask))
+
+        return list(_Function(states_of).compute_output_spec(memory))
 
     def compute_output_shape(self, inputs_shape, memory_shape):
         if not self.built:
@@ -241,8 +265,19 @@ class AttentionRNN(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects)
-        return cls(**{**config, "cell": cell})
+        config = copy.deepcopy(config)
+        config["cell"] = keras.saving.deserialize_keras_object(
+            config["cell"], custom_objects
+        )
+        return cls(**config)
+
+
+class _Function(keras.Operation):
+    """A function as an operation, whose output Keras can tell without running it."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.call = function
 
 
 def _shape(tensor):
@@ -250,13 +285,13 @@ def _shape(tensor):
 
 
 def _check_inputs(inputs_shape, memory_shape):
-    shapes.check_rank("inputs", inputs_shape, (3,))
+    checks.check_rank("inputs", inputs_shape, (3,))
     if inputs_shape[1] == 0:
         raise ValueError(f"inputs must have a step, got shape {tuple(inputs_shape)}")
     if isinstance(memory_shape, dict):
         memory_shape = memory_shape["value"]
-    shapes.check_rank("memory", memory_shape, (3,))
+    checks.check_rank("memory", memory_shape, (3,))
     for name, shape in (("inputs", inputs_shape), ("memory", memory_shape)):
         if shape[-1] is None:
             raise ValueError(f"{name} must have a known depth, got {tuple(shape)}")
-    shapes.check_same_batch("memory", memory_shape, "inputs", inputs_shape)
+    checks.check_same_batch("memory", memory_shape, "inputs", inputs_shape)

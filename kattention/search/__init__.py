@@ -17,6 +17,19 @@ from kattention.search.force import force
 from kattention.search.greedy import greedy
 from kattention.search.penalties import PerToken
 from kattention.search.result import Result
+from kattention.search.rules import Forbid, MinLength, NoRepeatNgram, Prefix, Rule
 from kattention.search.sample import sample
 
-__all__ = ["PerToken", "Result", "beam", "force", "greedy", "sample"]
+__all__ = [
+    "Forbid",
+    "MinLength",
+    "NoRepeatNgram",
+    "PerToken",
+    "Prefix",
+    "Result",
+    "Rule",
+    "beam",
+    "force",
+    "greedy",
+    "sample",
+]

@@ -6,11 +6,28 @@ import tensorflow as tf
 
 from kattention.search.finished import Finished
 from kattention.search.penalties import normalize
-from kattention.search.result import EMPTY, IMPOSSIBLE
+from kattention.search.result import EMPTY
+from kattention.search.rules.base import IMPOSSIBLE
+
+
+class Live(NamedTuple):
+    """The live hypotheses after a step, all `(B, K)`.
+
+    Attributes:
+        score: Their log-probability so far; impossible in a row that is done.
+        token: The token that each has just produced.
+        token_score: Its log-probability.
+        parent: The live hypothesis that each continues.
+    """
+
+    score: tf.Tensor
+    token: tf.Tensor
+    token_score: tf.Tensor
+    parent: tf.Tensor
 
 
 class Ranking(NamedTuple):
-    """By what hypotheses are ranked.
+    """What ranks hypotheses.
 
     Attributes:
         end: Id of the end token.
@@ -40,18 +57,17 @@ def advance(scores, tokens, bonus, time, live, finished, ranking):
         ranking: The `Ranking`.
 
     Returns:
-        `(live, token, parent, finished)` after the step. A row that is done
-        has only impossible live hypotheses.
+        `(Live, Finished)` after the step.
     """
     groups = ranking.groups
     if groups == 1:
-        return _advance(scores, tokens, bonus, time, live, finished, ranking)[:4]
+        return _advance(scores, tokens, bonus, time, live, finished, ranking)[:2]
     width = live.shape[1] // groups
     taken, parts = [], []
     for group, own in enumerate(finished.split(groups)):
         columns = slice(group * width, (group + 1) * width)
         cost = _cost(tokens[:, columns], taken, ranking.diversity)
-        new_live, token, parent, own, used = _advance(
+        new_live, own, used = _advance(
             scores[:, columns],
             tokens[:, columns],
             None if bonus is None else bonus[:, columns],
@@ -63,10 +79,11 @@ def advance(scores, tokens, bonus, time, live, finished, ranking):
         )
         taken.append(used)
         own = own._replace(parent=own.parent + columns.start)
-        parts.append((new_live, token, parent + columns.start, own))
-    live, token, parent, finished = zip(*parts, strict=True)
-    live, token, parent = (tf.concat(part, axis=1) for part in (live, token, parent))
-    return live, token, parent, Finished.join(finished)
+        new_live = new_live._replace(parent=new_live.parent + columns.start)
+        parts.append((new_live, own))
+    live, finished = zip(*parts, strict=True)
+    joined = (tf.concat(part, axis=1) for part in zip(*live, strict=True))
+    return Live(*joined), Finished.join(finished)
 
 
 def _cost(tokens, taken, diversity):
@@ -85,15 +102,17 @@ def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
     """
     width, candidates = live.shape[1], tokens.shape[2]
     flat = [-1, width * candidates]
+    gains = tf.reshape(scores, flat)
     total = tf.reshape(live[..., None] + scores, flat)
     # At most one end token a hypothesis: 2K hold K that go on.
     count = min(2 * width, flat[1])
     ranked = total - tf.reshape(cost, flat) if tf.is_tensor(cost) else total
-    scores, index = tf.math.top_k(ranked, count)
-    if ranked is not total:
-        scores = tf.gather(total, index, batch_dims=1)
+    _, index = tf.math.top_k(ranked, count)
+    scores, gain, token = (
+        tf.gather(part, index, batch_dims=1)
+        for part in (total, gains, tf.reshape(tokens, flat))
+    )
     parent = index // candidates
-    token = tf.gather(tf.reshape(tokens, flat), index, batch_dims=1)
 
     is_end = token == ranking.end
     possible = scores > IMPOSSIBLE
@@ -104,31 +123,32 @@ def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
     finishes = (possible & is_end & first) | (at_limit & stays)
 
     def merge():
-        worth = normalize(scores, time + 1, ranking.length_penalty)
+        score = normalize(scores, time + 1, ranking.length_penalty)
         if bonus is not None:
-            worth += tf.gather(bonus, parent, batch_dims=1)
+            score += tf.gather(bonus, parent, batch_dims=1)
         new = Finished(
-            tf.where(finishes, worth, EMPTY),
+            tf.where(finishes, score, EMPTY),
             tf.where(finishes, time + 1, 0),
-            token,
-            parent,
+            *(token, parent, gain),
         )
         return finished.merge(new)
 
     used = tf.where(stays | finishes, token, -1)
     finished = tf.cond(tf.reduce_any(finishes), merge, lambda: finished)
-    # In the order of their ranks, which a cost makes another than the scores'.
+    # In the order of their ranks, which with a cost is not that of the scores.
     order = tf.where(stays, tf.range(count, 0, -1), 0)
     order, chosen = tf.math.top_k(order, width)
-    live = tf.where(order > 0, tf.gather(scores, chosen, batch_dims=1), IMPOSSIBLE)
-    token = tf.gather(token, chosen, batch_dims=1)
-    parent = tf.gather(parent, chosen, batch_dims=1)
+    scores, token, gain, parent = (
+        tf.gather(part, chosen, batch_dims=1) for part in (scores, token, gain, parent)
+    )
+    scores = tf.where(order > 0, scores, IMPOSSIBLE)
     # The sum can only fall, so a hypothesis is worth most at once or, where
     # the divisor grows, at its longest.
-    best = tf.reduce_max(live, axis=1, keepdims=True)
-    hope = tf.maximum(
+    best = tf.reduce_max(scores, axis=1, keepdims=True)
+    upper_bound = tf.maximum(
         normalize(best, time + 2, ranking.length_penalty),
         normalize(best, ranking.limit[:, None], ranking.length_penalty),
     )
-    done = at_limit | (hope <= finished.score[:, -1:])
-    return tf.where(done, IMPOSSIBLE, live), token, parent, finished, used
+    done = at_limit | (upper_bound <= finished.score[:, -1:])
+    scores = tf.where(done, IMPOSSIBLE, scores)
+    return Live(scores, token, gain, parent), finished, used

@@ -8,17 +8,11 @@ from kattention.search.advance import Ranking, advance
 from kattention.search.candidates import Rules, candidates
 from kattention.search.finished import Finished
 from kattention.search.penalties import check_length_penalty, coverage_score
-from kattention.search.result import (
-    IMPOSSIBLE,
-    Result,
-    Stepper,
-    as_ids,
-    check_rows,
-    count_each_row,
-    history,
-    loose,
-    open_state,
-)
+from kattention.search.result import Result
+from kattention.search.rows import any_rows, check_rows, count_each_row, open_state
+from kattention.search.rules import Search
+from kattention.search.rules.base import IMPOSSIBLE
+from kattention.search.stepper import Stepper, history
 from kattention.search.trace import trace
 
 
@@ -26,7 +20,7 @@ class _Hypotheses(NamedTuple):
     """What the live hypotheses carry, each part of `B * K` rows.
 
     `coverage` is what each has read of each source position, `past` what it
-    has produced; both are `()` where no rule asks for them.
+    has produced; both are `()` where nothing asks for them.
     """
 
     state: object
@@ -37,16 +31,14 @@ class _Hypotheses(NamedTuple):
 def beam(
     step,
     state,
+    *,
     start=2,
     end=3,
     beam_width=5,
     max_length=80,
     length_penalty=1.0,
     forbid=(),
-    min_length=1,
-    no_repeat_ngram=0,
-    prefix=None,
-    after_prefix=None,
+    rules=(),
     coverage_penalty=0.0,
     source_mask=None,
     groups=1,
@@ -63,8 +55,8 @@ def beam(
         sum of log p(token) / ((5 + length) / 6) ** length_penalty
             + coverage_penalty * sum of log(min(read, 1))
 
-    over its tokens, the end token included, and over the source positions, of
-    each of which all its tokens together have `read` so much.
+    over its tokens, the end token included, and over the source positions,
+    where `read` is what all its tokens together have read of a position.
 
     Args:
         step: `(tokens (N,), state) -> (logits (N, V), state, alignment)`, the
@@ -80,15 +72,8 @@ def beam(
         length_penalty: Exponent of the score's divisor, 0: the plain sum. Or
             a `PerToken`, which divides by the length itself.
         forbid: Ids that are never produced.
-        min_length: Least tokens of a sequence, the end token included: an
-            integer, or integers `(B,)`.
-        no_repeat_ngram: Size of the n-grams that no sequence produces twice.
-            0: all may repeat.
-        prefix: Integers `(B, P)`, 0 after each: the tokens that every
-            sequence of a row begins with, against all other rules. Their
-            log-probabilities count. `max_length` cuts it too.
-        after_prefix: Booleans `(B, V)`: the tokens that may come right after
-            the prefix. `None`: all.
+        rules: What else the live hypotheses may not do: `MinLength`,
+            `NoRepeatNgram` and `Prefix`, or any `Rule`, applied in order.
         coverage_penalty: What it costs to leave source positions unread. Live
             hypotheses are ranked without it.
         source_mask: Booleans `(B, S)`: the positions to be read, with
@@ -121,7 +106,7 @@ def beam(
     section 7; groups: Vijayakumar et al., "Diverse Beam Search" (2016),
     section 4.
     """
-    _check(beam_width, no_repeat_ngram, groups)
+    _check(beam_width, groups)
     _check_penalties(length_penalty, coverage_penalty, source_mask, diversity)
     state, rows = open_state(state)
 
@@ -134,14 +119,12 @@ def beam(
 
     limit = count_each_row("max_length", max_length, rows)
     ranking = Ranking(end, limit, length_penalty, groups, diversity)
-    rules = _rules(
-        end, forbid, min_length, no_repeat_ngram, prefix, after_prefix, rows, spread
-    )
+    rules = Rules(forbid, rules, Search(rows, beam_width, end))
     step = Stepper(step)
     carried = _Hypotheses(
         tf.nest.map_structure(spread, state),
         spread(tf.zeros_like(source_mask, tf.float32)) if coverage_penalty else (),
-        _empty_past(rows * beam_width, limit, no_repeat_ngram),
+        rules.empty_past(rows * beam_width, limit),
     )
     firsts = tf.range(rows)[:, None] * beam_width
 
@@ -159,28 +142,31 @@ def beam(
         count = beam_width // groups + 1 + (beam_width if groups > 1 else 0)
         scores, tokens = candidates(logits, count, rules, time, carried.past)
         several = [-1, beam_width, scores.shape[1]]
-        live, token, parent, finished = advance(
+        new, finished = advance(
             tf.reshape(scores, several),
             tf.reshape(tokens, several),
             *(bonus, time, live, finished, ranking),
         )
-        parts = zip(written, (token, parent, alignment), strict=True)
+        stored = (new.token, new.token_score, new.parent, alignment)
+        parts = zip(written, stored, strict=True)
         written = tuple(array.write(time, part) for array, part in parts)
-        chosen = tf.reshape(firsts + parent, [-1])
+        chosen = tf.reshape(firsts + new.parent, [-1])
         carried = tf.nest.map_structure(lambda x: tf.gather(x, chosen), carried)
-        token = tf.reshape(token, [-1])
-        if no_repeat_ngram:
-            here = tf.range(tf.shape(carried.past)[1]) == time
-            past = tf.where(here, token[:, None], carried.past)
-            carried = carried._replace(past=past)
-        return time + 1, token, carried, live, finished, written
+        token = tf.reshape(new.token, [-1])
+        carried = carried._replace(past=rules.add(carried.past, time, token))
+        return time + 1, token, carried, new.score, finished, written
 
     finished, written = _loop(body, start, carried, rows, beam_width, groups)
     if groups > 1:
         finished = finished.best(beam_width)
-    tokens, alignments = trace(finished, *(array.stack() for array in written))
+    stacks = (array.stack() for array in written)
+    tokens, token_scores, alignments = trace(finished, *stacks)
     return Result(
-        tokens, finished.length, finished.score, alignments if step.aligned else None
+        tokens,
+        finished.length,
+        finished.score,
+        token_scores,
+        alignments if step.aligned else None,
     )
 
 
@@ -202,60 +188,28 @@ def _loop(body, start, carried, rows, beam_width, groups):
             Finished.none(rows, beam_width),
             (
                 history(tf.int32, None, beam_width),
+                history(tf.float32, None, beam_width),
                 history(tf.int32, None, beam_width),
                 history(tf.float32, None, None),
             ),
         ),
         shape_invariants=(
-            *(tf.TensorShape([]), tf.TensorShape([None]), loose(carried), pair),
-            *(Finished(*[pair] * 4), (anything, anything, anything)),
+            *(tf.TensorShape([]), tf.TensorShape([None]), any_rows(carried), pair),
+            *(Finished(*[pair] * 5), (anything,) * 4),
         ),
     )
     return finished, written
 
 
-def _rules(
-    end, forbid, min_length, no_repeat_ngram, prefix, after_prefix, rows, spread
-):
-    if isinstance(min_length, int) and min_length == 1:
-        min_length = None  # every sequence has one token
-    else:
-        min_length = spread(count_each_row("min_length", min_length, rows))
-    if prefix is not None:
-        prefix = as_ids("prefix", prefix)
-        if prefix.shape.rank != 2:
-            raise ValueError(f"prefix must be (B, P), got shape {prefix.shape}")
-        check_rows("prefix", prefix, rows)
-        # A prefix of no columns has no first token to look at.
-        prefix = spread(tf.pad(prefix, [[0, 0], [0, 1]]))
-    if after_prefix is not None:
-        if prefix is None:
-            raise ValueError("after_prefix needs prefix, got None")
-        after_prefix = tf.cast(after_prefix, tf.bool)
-        check_rows("after_prefix", after_prefix, rows)
-        after_prefix = spread(after_prefix)
-    forbid = tuple(forbid)
-    return Rules(end, forbid, min_length, no_repeat_ngram, prefix, after_prefix)
-
-
 def _first_live(rows, beam_width, groups):
-    """All hypotheses of a group begin alike: one must do for the first step."""
+    """All hypotheses of a group begin alike, so only one is live at first."""
     width = beam_width // groups
     return tf.tile([[0.0] + [IMPOSSIBLE] * (width - 1)], [rows, groups])
 
 
-def _empty_past(rows, limit, no_repeat_ngram):
-    if not no_repeat_ngram:
-        return ()
-    longest = tf.reduce_max(tf.concat([limit, [no_repeat_ngram]], axis=0))
-    return tf.zeros([rows, longest], tf.int32)
-
-
-def _check(beam_width, no_repeat_ngram, groups):
+def _check(beam_width, groups):
     if beam_width < 1:
         raise ValueError(f"beam_width must be at least 1, got {beam_width}")
-    if no_repeat_ngram < 0:
-        raise ValueError(f"no_repeat_ngram must be at least 0, got {no_repeat_ngram}")
     if groups < 1 or beam_width % groups:
         raise ValueError(
             f"groups must divide the beam_width {beam_width}, got {groups}"

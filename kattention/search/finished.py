@@ -10,20 +10,22 @@ from kattention.search.result import EMPTY
 class Finished(NamedTuple):
     """The best K finished hypotheses of each row, all `(B, K)`, best first.
 
-    `token` is the last one, `parent` the live hypothesis that it continued:
-    with `length` enough to trace the rest.
+    `token` is the last token, `token_score` its log-probability, and `parent`
+    the live hypothesis that it continued. With `length` that is enough to trace
+    the rest.
     """
 
     score: tf.Tensor
     length: tf.Tensor
     token: tf.Tensor
     parent: tf.Tensor
+    token_score: tf.Tensor
 
     @classmethod
     def none(cls, rows, width):
         shape = [rows, width]
         nothing = tf.zeros(shape, tf.int32)
-        return cls(tf.fill(shape, EMPTY), nothing, nothing, nothing)
+        return cls(tf.fill(shape, EMPTY), nothing, nothing, nothing, tf.zeros(shape))
 
     def merge(self, new):
         """Keeps the best of both; the older one where scores are equal."""
@@ -38,7 +40,7 @@ class Finished(NamedTuple):
         return Finished(score, *rest)
 
     def split(self, groups):
-        """One `Finished` for each of so many groups of columns."""
+        """Returns one `Finished` for each group of columns."""
         parts = zip(*(tf.split(part, groups, axis=1) for part in self), strict=True)
         return [Finished(*part) for part in parts]
 

@@ -1,12 +1,12 @@
-"""Forced decoding: what a model makes of a sequence that is given."""
+"""Forced decoding: scores and alignments of given sequences."""
 
 import tensorflow as tf
 
-from kattention.search.result import as_ids, check_rows, open_state
-from kattention.search.walk import walk
+from kattention.search.rows import as_ids, check_rows, open_state
+from kattention.search.single import search_single
 
 
-def force(step, state, tokens, start=2):
+def force(step, state, tokens, *, start=2):
     """Follows given sequences and scores them.
 
     Args:
@@ -18,9 +18,8 @@ def force(step, state, tokens, start=2):
 
     Returns:
         A `Result` with `K = 1`: `tokens` again, as long as the longest, the
-        log-probability that the model gives them, and what it read. A
-        sequence that the model holds for impossible, and one without tokens,
-        leaves an empty slot.
+        log-probabilities that the model gives them, and what it read. A
+        sequence with probability 0, or without tokens, leaves an empty slot.
 
     Raises:
         ValueError: `state` holds no tensor, or `tokens` is not `(B, T)`, with
@@ -44,9 +43,9 @@ def force(step, state, tokens, start=2):
     # The loop makes one step even where there is nothing to follow.
     tokens = tf.pad(tokens, [[0, 0], [0, 1]])
 
-    def choose(time, logits):
+    def choose(time, logits, past):
         token = tokens[:, time]
         scores = tf.nn.log_softmax(logits)
-        return token, tf.gather(scores, token, batch_dims=1)
+        return token, tf.gather(scores, token, batch_dims=1), past
 
-    return walk(step, state, rows, choose, start, None, lengths, 0.0)
+    return search_single(step, state, rows, choose, (), start, None, lengths, 0.0)

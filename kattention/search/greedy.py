@@ -1,13 +1,22 @@
 """Greedy search: the most probable token at every step."""
 
-import tensorflow as tf
-
 from kattention.search.candidates import Rules, candidates
-from kattention.search.result import count_each_row, open_state
-from kattention.search.walk import walk
+from kattention.search.rows import count_each_row, open_state
+from kattention.search.rules import Search
+from kattention.search.single import search_single
 
 
-def greedy(step, state, start=2, end=3, max_length=80, length_penalty=1.0, forbid=()):
+def greedy(
+    step,
+    state,
+    *,
+    start=2,
+    end=3,
+    max_length=80,
+    length_penalty=1.0,
+    forbid=(),
+    rules=(),
+):
     """Takes the most probable token at every step, until the end token.
 
     Equals `beam` with one beam and `length_penalty=0`. With a penalty, a beam
@@ -23,6 +32,7 @@ def greedy(step, state, start=2, end=3, max_length=80, length_penalty=1.0, forbi
         max_length: Most tokens of a sequence: an integer, or integers `(B,)`.
         length_penalty: As in `beam`.
         forbid: Ids that are never produced.
+        rules: As in `beam`.
 
     Returns:
         A `Result` with `K = 1`.
@@ -43,13 +53,14 @@ def greedy(step, state, start=2, end=3, max_length=80, length_penalty=1.0, forbi
     """
     state, rows = open_state(state)
     limit = count_each_row("max_length", max_length, rows)
-    rules = Rules(end, tuple(forbid))
+    rules = Rules(forbid, rules, Search(rows, 1, end))
 
-    def choose(time, logits):
-        scores, tokens = candidates(logits, 1, rules)
-        if rules.forbid:  # the best are several
-            scores, best = tf.math.top_k(scores, 1)
-            tokens = tf.gather(tokens, best, batch_dims=1)
-        return tokens[:, 0], scores[:, 0]
+    def choose(time, logits, past):
+        scores, tokens = candidates(logits, 1, rules, time, past)
+        token = tokens[:, 0]
+        return token, scores[:, 0], rules.add(past, time, token)
 
-    return walk(step, state, rows, choose, start, end, limit, length_penalty)
+    past = rules.empty_past(rows, limit)
+    return search_single(
+        step, state, rows, choose, past, start, end, limit, length_penalty
+    )

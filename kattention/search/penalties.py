@@ -1,4 +1,4 @@
-"""What a hypothesis is worth: its log-probability, its length, its coverage."""
+"""The score of a hypothesis, from its log-probability, length and coverage."""
 
 import math
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class PerToken:
 
 
 def check_length_penalty(penalty):
-    """Refuses what would leave no score to compare."""
+    """Refuses a penalty that would leave no score to compare."""
     if not callable(penalty) and not -math.inf < penalty < math.inf:
         raise ValueError(f"length_penalty must be a finite number, got {penalty}")
 

@@ -2,19 +2,19 @@
 
 import tensorflow as tf
 
-from kattention.search.result import (
-    IMPOSSIBLE,
-    Result,
-    count_each_row,
-    each_row,
-    open_state,
-)
-from kattention.search.walk import walk
+from kattention.drawing import draw
+from kattention.search.candidates import Rules
+from kattention.search.result import Result
+from kattention.search.rows import count_each_row, each_row, open_state
+from kattention.search.rules import Search
+from kattention.search.rules.base import IMPOSSIBLE
+from kattention.search.single import search_single
 
 
 def sample(
     step,
     state,
+    *,
     seed,
     num_samples=1,
     temperature=1.0,
@@ -25,6 +25,7 @@ def sample(
     max_length=80,
     length_penalty=1.0,
     forbid=(),
+    rules=(),
 ):
     """Draws sequences from the model.
 
@@ -55,11 +56,12 @@ def sample(
         max_length: Most tokens of a sequence: an integer, or integers `(B,)`.
         length_penalty: As in `beam`.
         forbid: Ids that are never produced.
+        rules: As in `beam`.
 
     Returns:
         A `Result` with `K = num_samples`, in the order drawn. The scores are
-        the model's own: temperature, `top_k`, `top_p` and `forbid` do not
-        change them.
+        the model's own: temperature, `top_k`, `top_p`, `forbid` and rules do
+        not change them.
 
     Raises:
         ValueError: `state` holds no tensor, a number is out of its range, or
@@ -78,7 +80,6 @@ def sample(
     (2020), section 3.
     """
     check_draw(num_samples, temperature, top_k, top_p)
-    forbid = tuple(forbid)
     state, rows = open_state(state)
 
     def spread(x):
@@ -92,23 +93,29 @@ def sample(
         spread(each_row(name, value, rows))[:, None]
         for name, value in (("temperature", temperature), ("top_p", top_p))
     )
-    # A server cannot refuse one row of a batch: what is no temperature is cold.
+    # A server cannot refuse one row of a batch: a temperature that is not above 0
+    # draws the most probable token.
     temperature = tf.minimum(tf.where(temperature > 1e-6, temperature, 1e-6), 1e6)
 
-    def choose(time, logits):
-        scaled = _without(logits, forbid) / temperature
+    rules = Rules(forbid, rules, Search(rows, num_samples, end))
+
+    def choose(time, logits, past):
+        allowed = rules.allowed(logits, time, past)
+        scaled = allowed / temperature
         if truncates:
             scaled = _truncate(scaled, top_k, top_p)
-        token = _draw(scaled, uniform[:, time])
-        scores = _without(tf.nn.log_softmax(logits), forbid)
-        return token, tf.gather(scores, token, batch_dims=1)
+        token = draw(scaled, uniform[:, time])
+        scores = tf.gather(tf.nn.log_softmax(logits), token, batch_dims=1)
+        possible = tf.gather(allowed, token, batch_dims=1) > IMPOSSIBLE
+        scores = tf.where(possible, scores, IMPOSSIBLE)
+        return token, scores, rules.add(past, time, token)
 
-    result = walk(
+    hypotheses, limit = rows * num_samples, spread(limit)
+    result = search_single(
         step,
         tf.nest.map_structure(spread, state),
-        rows * num_samples,
-        choose,
-        *(start, end, spread(limit), length_penalty),
+        *(hypotheses, choose, rules.empty_past(hypotheses, limit)),
+        *(start, end, limit, length_penalty),
     )
 
     def regroup(x):
@@ -119,7 +126,7 @@ def sample(
 
 
 def check_draw(num_samples, temperature, top_k, top_p):
-    """Refuses numbers out of their range; tensors of them pass."""
+    """Refuses numbers out of their range; tensors pass."""
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     if isinstance(temperature, (int, float)) and not 0 < temperature < float("inf"):
@@ -134,7 +141,7 @@ def check_draw(num_samples, temperature, top_k, top_p):
 
 
 def _uniform(seed, rows, num_samples, steps):
-    """Draws all the numbers in [0, 1) that a search needs: `(B * K, steps)`."""
+    """Draws all numbers in [0, 1) that a search needs: `(B * K, steps)`."""
     seed = tf.cast(seed, tf.int64)
     alone = seed.shape.rank == 0
     seed = each_row("seed", seed, rows, tf.int64)
@@ -151,16 +158,8 @@ def _uniform(seed, rows, num_samples, steps):
     return drawn[:-1]
 
 
-def _without(logits, forbid):
-    if not forbid:
-        return logits
-    ids = tf.range(tf.shape(logits)[-1])
-    forbidden = tf.reduce_any(ids[:, None] == list(forbid), axis=1)
-    return tf.where(forbidden, IMPOSSIBLE, logits)
-
-
 def _truncate(logits, top_k, top_p):
-    """Leaves the most probable tokens, where they stand."""
+    """Makes all but the most probable tokens impossible."""
     size = logits.shape[-1]
     values, _ = tf.math.top_k(logits, min(top_k or size, size))
     before = tf.cumsum(tf.nn.softmax(values), axis=-1, exclusive=True)
@@ -168,10 +167,3 @@ def _truncate(logits, top_k, top_p):
     kept = first | (before < top_p) | (top_p >= 1)
     least = tf.reduce_min(tf.where(kept, values, -IMPOSSIBLE), axis=-1, keepdims=True)
     return tf.where(logits >= least, logits, IMPOSSIBLE)
-
-
-def _draw(logits, uniform):
-    """Draws a column of each row by inverting the cumulative distribution."""
-    reached = tf.cumsum(tf.nn.softmax(logits), axis=-1)
-    aim = uniform[:, None] * reached[:, -1:]
-    return tf.reduce_sum(tf.cast(reached <= aim, tf.int32), axis=-1)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kattention.search.result import IMPOSSIBLE
+from kattention.search.rules.base import IMPOSSIBLE
 
 CHUNK = 64
 

@@ -3,35 +3,45 @@
 import tensorflow as tf
 
 
-def trace(finished, tokens, parents, alignments):
+def trace(finished, tokens, token_scores, parents, alignments):
     """Follows the parents back from the end of every finished hypothesis.
 
     Args:
         finished: The `Finished`, `(B, K)`.
         tokens: The token of each live hypothesis at each step, `(T, B, K)`.
+        token_scores: Their log-probabilities, `(T, B, K)`.
         parents: The hypothesis that each continued, `(T, B, K)`.
         alignments: What each read, before it was chosen, `(T, B * K, S)`.
 
     Returns:
-        `(tokens (B, K, T), alignments (B, K, T, S))`, 0 after the end.
+        `(tokens (B, K, T), token scores (B, K, T), alignments (B, K, T, S))`,
+        0 after the end.
     """
     width = tokens.shape[2]
     shape = [*tf.unstack(tf.shape(tokens)), tf.shape(alignments)[-1]]
     alignments = tf.reshape(alignments, shape)
     times = tf.range(tf.shape(tokens)[0])[:, None, None]
     last = times == finished.length - 1  # (T, B, K)
-    # K live hypotheses stand in front of the K finished ones, each of which
-    # comes from itself but at its last token.
+    # The K live hypotheses stand in front of the K finished ones, each of which
+    # comes from itself except at its last token.
     themselves = tf.broadcast_to(width + tf.range(width), tf.shape(last))
     sources = tf.where(last, finished.parent, themselves)
     before = _follow(tf.concat([parents, sources], axis=2))[:, :, width:]
     here = tf.concat([before[1:], themselves[:1]], axis=0)
-    tokens = tf.concat([tokens, tf.where(last, finished.token, 0)], axis=2)
-    tokens = tf.gather(tokens, here, batch_dims=2)
+
+    def gather(live, ending):
+        ending = tf.where(last, ending, tf.zeros_like(ending))
+        found = tf.gather(tf.concat([live, ending], axis=2), here, batch_dims=2)
+        return tf.transpose(found, [1, 2, 0])
+
     inside = times < finished.length
     alignments = tf.gather(alignments, tf.where(inside, before, 0), batch_dims=2)
     alignments = tf.where(inside[..., None], alignments, 0.0)
-    return tf.transpose(tokens, [1, 2, 0]), tf.transpose(alignments, [1, 2, 0, 3])
+    return (
+        gather(tokens, finished.token),
+        gather(token_scores, finished.token_score),
+        tf.transpose(alignments, [1, 2, 0, 3]),
+    )
 
 
 def _follow(parents):

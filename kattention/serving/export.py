@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from kattention.seq2seq import END, START
+from kattention.ids import END, START
 from kattention.serving.check import check
 from kattention.serving.pipeline import BeamOptions, Pipeline
 
@@ -19,8 +19,9 @@ def export(path, model, source_tokenizer, target_tokenizer, options=None, exampl
     Signatures, each from `text` `(B,)`:
 
         serving_default   translation (B,), score (B,)
-        attention         these, source_tokens (B, S), target_tokens (B, T) and
-                          attention (B, T, S); absent without attention
+        attention         these, source_tokens (B, S), target_tokens (B, T),
+                          token_scores (B, T) and attention (B, T, S); absent
+                          without attention
         nbest             translation (B, K), score (B, K)
         sample            translation (B,), score (B,), drawn from seed (B,)
                           int64, temperature (B,) and top_p (B,) float32; of
@@ -91,6 +92,7 @@ def _signatures(pipeline, options):
             "score": found.scores[:, 0],
             "source_tokens": found.source_tokens,
             "target_tokens": tokens[:, :length],
+            "token_scores": found.token_scores[:, 0, :length],
             "attention": found.alignments[:, 0, :length],
         }
 

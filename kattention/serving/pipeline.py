@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from kattention import search
-from kattention.seq2seq import END, PADDING, START, UNKNOWN
+from kattention.ids import END, PADDING, START, UNKNOWN
 
 
 class Hypotheses(NamedTuple):
@@ -17,6 +17,7 @@ class Hypotheses(NamedTuple):
         scores: `(B, K)` float32.
         source_tokens: `(B, S)` strings, '' where padded.
         target_tokens: `(B, K, T)` strings, '' where padded.
+        token_scores: `(B, K, T)` float32, 0 where padded.
         alignments: `(B, K, T, S)` float32, or `None` without attention.
     """
 
@@ -24,12 +25,13 @@ class Hypotheses(NamedTuple):
     scores: tf.Tensor
     source_tokens: tf.Tensor
     target_tokens: tf.Tensor
+    token_scores: tf.Tensor
     alignments: tf.Tensor | None
 
 
 @dataclass(frozen=True)
 class BeamOptions:
-    """How translations are looked for: see `kattention.search.beam`.
+    """How to search for translations: see `kattention.search.beam`.
 
     A translation has at most `max_ratio` times the tokens of its own source
     and 10 more, whatever else is in the batch, and at most `max_length`; a
@@ -65,8 +67,7 @@ class Pipeline:
     """A model with its tokenizers, as functions of string tensors.
 
     Args:
-        model: Anything with `encode` and `step`, and `share` if it has one,
-            for example a `Seq2Seq`.
+        model: Anything with `encode` and `step`, for example a `Seq2Seq`.
         source_tokenizer: The `SubwordTokenizer` of the source.
         target_tokenizer: That of the target.
     """
@@ -82,15 +83,18 @@ class Pipeline:
         Returns:
             `Hypotheses`, best first, with `K = options.beam_width`.
         """
-        source, step, state = self._open(strings, options.beam_width)
+        source, step, state = self._open(strings)
         limit = _limit(source, options)
-        prefix = after_prefix = None
+        forbid = (PADDING, START, *([] if options.allow_unknown else [UNKNOWN]))
+        rules = [search.MinLength(options.min_length)] * (options.min_length > 1)
+        if options.no_repeat_ngram:
+            rules.append(search.NoRepeatNgram(options.no_repeat_ngram))
         if prefixes is not None:
-            prefix, after_prefix = self._open_prefix(prefixes)
+            prefix, after = self._open_prefix(prefixes, forbid)
+            rules.append(search.Prefix(prefix, after))
             # All of the prefix, the token after it and the end.
             length = tf.reduce_sum(tf.cast(prefix != PADDING, tf.int32), axis=1)
             limit = tf.maximum(limit, length + 2)
-        forbid = (PADDING, START)
         result = search.beam(
             step,
             state,
@@ -99,11 +103,8 @@ class Pipeline:
             beam_width=options.beam_width,
             max_length=limit,
             length_penalty=options.length_penalty,
-            forbid=forbid if options.allow_unknown else (*forbid, UNKNOWN),
-            min_length=options.min_length,
-            no_repeat_ngram=options.no_repeat_ngram,
-            prefix=prefix,
-            after_prefix=after_prefix,
+            forbid=forbid,
+            rules=rules,
             coverage_penalty=options.coverage_penalty,
             source_mask=source != PADDING,
             groups=options.groups,
@@ -125,12 +126,12 @@ class Pipeline:
         Returns:
             `Hypotheses` in the order drawn.
         """
-        source, step, state = self._open(strings, num_samples)
+        source, step, state = self._open(strings)
         result = search.sample(
             step,
             state,
-            seed,
-            num_samples,
+            seed=seed,
+            num_samples=num_samples,
             start=START,
             end=END,
             max_length=_limit(source, options),
@@ -149,11 +150,9 @@ class Pipeline:
         target = with_end(self.target_tokenizer, targets)
         return self._write(source, search.force(step, state, target, start=START))
 
-    def _open(self, strings, hypotheses=1):
+    def _open(self, strings):
         source = with_end(self.source_tokenizer, strings)
         memory, state = self.model.encode(source)
-        if hypotheses > 1 and hasattr(self.model, "share"):
-            memory, state = self.model.share(memory, state)
 
         def step(tokens, state):
             logits, state, alignment = self.model.step(tokens, state, memory)
@@ -161,22 +160,27 @@ class Pipeline:
             if logits.shape[-1] is not None and logits.shape[-1] < size:
                 raise ValueError(
                     f"the model must have logits for the {size} tokens of the target "
-                    f"tokenizer, got {logits.shape[-1]}: is it of another model?"
+                    f"tokenizer, got {logits.shape[-1]}: does the tokenizer belong to "
+                    "another model?"
                 )
             # A model may have logits to spare, which are no tokens.
             return logits[..., :size], state, alignment
 
         return source, step, state
 
-    def _open_prefix(self, strings):
+    def _open_prefix(self, strings, forbid):
         """The tokens of prefixes but the last, and what may stand in its place.
 
-        Somebody who types may stop within a word, or after a space that
-        belongs to the next one: the last token is any that begins like it.
+        Someone who types may stop within a word, or after a space that belongs
+        to the next one. So the last token may be any that begins like it.
         """
         ids = self.target_tokenizer.encode(strings)
         last = ids[:, -1:].to_tensor(PADDING, shape=[None, 1])[:, 0]
-        return ids[:, :-1].to_tensor(PADDING), self.target_tokenizer.continuations(last)
+        after = self.target_tokenizer.continuations(last)
+        forbidden = tf.reduce_any(
+            tf.range(tf.shape(after)[1])[:, None] == list(forbid), axis=1
+        )
+        return ids[:, :-1].to_tensor(PADDING), after & ~forbidden
 
     def _write(self, source, result):
         shape = tf.shape(result.tokens)
@@ -186,6 +190,7 @@ class Pipeline:
             result.scores,
             self.source_tokenizer.pieces(source),
             self.target_tokenizer.pieces(result.tokens),
+            result.token_scores,
             result.alignments,
         )
 
@@ -195,7 +200,7 @@ def with_end(tokenizer, strings):
     ids = tokenizer.encode(strings)
     ids = tf.concat([ids, tf.fill([ids.nrows(), 1], END)], axis=1)
     ids = ids.to_tensor(default_value=PADDING)
-    # A batch of no strings has no longest one: loops want one position.
+    # An empty batch has no longest string, but loops need one position.
     missing = tf.maximum(1 - tf.shape(ids)[1], 0)
     return tf.pad(ids, [[0, 0], [0, missing]])
 

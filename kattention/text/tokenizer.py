@@ -8,10 +8,9 @@ from pathlib import Path
 import sentencepiece
 import tensorflow as tf
 
+from kattention.ids import END, PADDING, START, UNKNOWN
 from kattention.text.pieces import is_byte
 from kattention.text.sentencepiece_op import SharedSentencepieceTokenizer
-
-PADDING, UNKNOWN, START, END = 0, 1, 2, 3
 
 
 class SubwordTokenizer(tf.Module):

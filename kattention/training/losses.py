@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from kattention.attention import shapes
-from kattention.crossentropy import check_smoothing, smoothed_crossentropy
+from kattention import checks
+from kattention.training.crossentropy import check_smoothing, smoothed_crossentropy
 from kattention.training.tokens import pack_like, weigh
 
 
@@ -95,7 +95,7 @@ class GuidedAlignment(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
-        shapes.check_shape("y_true", y_true, y_pred.shape)
+        checks.check_shape("y_true", y_true, y_pred.shape)
         linked = ops.cast(ops.any(ops.not_equal(y_true, 0), axis=-1), self.dtype)
         return super().__call__(y_true, y_pred, weigh(linked, sample_weight))
 

@@ -1,21 +1,24 @@
-"""Training on what the model says itself."""
+"""Training on the model's own predictions."""
+
+import copy
 
 import keras
 from keras import ops
 
-from kattention.packing import PADDING
-from kattention.training.around import Around
+from kattention.drawing import draw
+from kattention.ids import END, PADDING
 
 
 @keras.saving.register_keras_serializable(package="kattention")
-class ScheduledSampling(Around):
+class ScheduledSampling(keras.Model):
     """Trains a model on sequences into which its own predictions are mixed.
 
     In training, each target token but the first is replaced with probability
-    `share` by one that is drawn from the model, given the tokens before it as
-    they were mixed. Padding is never drawn, so a sequence keeps its length. The
-    drawn tokens have no gradient, and are drawn without a `Seq2Seq`'s dropout.
-    Otherwise it is the model, whose weights it trains.
+    `share` by a token that is drawn from the model, given the tokens before it
+    as they were mixed. Padding and the end token are never drawn, so a sequence
+    keeps its length. The drawn tokens have no gradient, and are drawn without a
+    `Seq2Seq`'s dropout. Apart from that it behaves as the model, whose weights
+    it trains.
 
     Args:
         model: A model with `encode` and `step`, as `Seq2Seq` has, which take
@@ -45,7 +48,7 @@ class ScheduledSampling(Around):
     """
 
     def __init__(self, model, share=0.0, **kwargs):
-        super().__init__(model, **kwargs)
+        super().__init__(**kwargs)
         if keras.backend.backend() == "jax":
             raise ValueError(
                 "ScheduledSampling draws in a loop, which the jax backend cannot "
@@ -53,6 +56,8 @@ class ScheduledSampling(Around):
             )
         if not 0 <= share <= 1:
             raise ValueError(f"share must be in [0, 1], got {share!r}")
+        self.model = model
+        self.built = True  # its model is
         self.share = self.add_weight(
             name="share",
             shape=(),
@@ -62,31 +67,17 @@ class ScheduledSampling(Around):
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, inputs, training=None):
-        return self.model(self._mixed(inputs, training), training=training)
-
-    def features(self, inputs, training=None):
-        """As `Seq2Seq.features`, of what was mixed."""
-        return self.model.features(self._mixed(inputs, training), training=training)
-
-    @property
-    def projection(self):
-        """As `Seq2Seq.projection`."""
-        return self.model.projection
-
-    def project(self, features):
-        """As `Seq2Seq.project`."""
-        return self.model.project(features)
-
-    def _mixed(self, inputs, training):
         source, target = inputs
-        return [source, self.mix(source, target) if training else target]
+        if training:
+            target = self.mix(source, target)
+        return self.model([source, target], training=training)
 
     def mix(self, source_ids, target_ids):
         """Target ids `(B, T)` with drawn tokens among them."""
         shape = ops.shape(target_ids)
         uniform = keras.random.uniform((2, *shape), seed=self.seed_generator)
         replaced = ops.logical_and(
-            uniform[0] < self.share, ops.not_equal(target_ids, PADDING)
+            uniform[0] < self.share, ops.logical_not(_is_no_token(target_ids))
         )
         places = ops.arange(shape[1])
         memory, state = self.model.encode(source_ids, training=False)
@@ -98,7 +89,9 @@ class ScheduledSampling(Around):
             # What was mixed at the step before is what the model reads here.
             tokens = ops.take(mixed, time - 1, axis=1)
             logits, state, _ = self.model.step(tokens, state, memory, training=False)
-            draws = _draw(logits, ops.take(uniform[1], time, axis=1))
+            forbidden = _is_no_token(ops.arange(logits.shape[-1]))
+            logits = ops.where(forbidden, -1e9, ops.cast(logits, "float32"))
+            draws = draw(logits, ops.take(uniform[1], time, axis=1))
             here = ops.logical_and(replaced, ops.expand_dims(places == time, 0))
             draws = ops.cast(ops.expand_dims(draws, 1), mixed.dtype)
             return time + 1, ops.where(here, draws, mixed), state
@@ -109,15 +102,19 @@ class ScheduledSampling(Around):
     def get_config(self):
         return {
             **super().get_config(),
+            "model": keras.saving.serialize_keras_object(self.model),
             "share": float(self.share),
         }
 
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = copy.deepcopy(config)
+        model = keras.saving.deserialize_keras_object(
+            config.pop("model"), custom_objects
+        )
+        return cls(model, **config)
 
-def _draw(logits, uniform):
-    """A token `(B,)` of each row: where the summed probabilities pass a number."""
-    padding = ops.arange(logits.shape[-1]) == PADDING
-    logits = ops.where(padding, -1e9, ops.cast(logits, "float32"))
-    sums = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
-    # The sum of all may be just below 1, and the number may be 0.
-    passed = sums <= ops.expand_dims(uniform, -1) * sums[:, -1:]
-    return ops.sum(ops.cast(passed, "int32"), axis=-1)
+
+def _is_no_token(ids):
+    """Where ids are padding or the end token: such are neither drawn nor replaced."""
+    return ops.logical_or(ops.equal(ids, PADDING), ops.equal(ids, END))

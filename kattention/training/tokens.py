@@ -2,8 +2,9 @@
 
 from keras import ops
 
-from kattention.attention import shapes
-from kattention.packing import PADDING, pack
+from kattention import checks
+from kattention.ids import PADDING
+from kattention.packing import pack
 
 
 def weigh(weights, sample_weight):
@@ -24,8 +25,9 @@ def pack_like(y_pred, y_true, sample_weight, dtype):
     y_true = ops.convert_to_tensor(y_true)
     packed = len(y_pred.shape) == 2
     expected = (None, None) if packed else y_pred.shape[:-1]
-    shapes.check_shape("y_true", y_true, expected)
-    weights = weigh(ops.cast(ops.not_equal(y_true, PADDING), dtype), sample_weight)
+    checks.check_shape("y_true", y_true, expected)
+    is_token = ops.not_equal(y_true, PADDING)
+    weights = weigh(ops.cast(is_token, dtype), sample_weight)
     if not packed:
         return y_true, weights
-    return pack(y_true, y_true), pack(weights, y_true)
+    return pack(y_true, is_token), pack(weights, is_token)

@@ -55,12 +55,13 @@ def build_encoder(preset):
     # Whole words first: the decoder has to make do without them.
     dropped = layers.Dropout(preset.word_dropout, noise_shape=(None, None, 1))(vectors)
     dropped = layers.Dropout(preset.embedding_dropout)(dropped)
-    returned = {"return_sequences": True, "return_state": True}
-    if preset.compiled:
-        one_way = kattention.FastRNN(layers.GRUCell(preset.units // 2), **returned)
-    else:
-        one_way = layers.GRU(preset.units // 2, **returned)
-    states, _, backward = layers.Bidirectional(one_way)(dropped)
+    one_direction = kattention.FastRNN(
+        layers.GRUCell(preset.units // 2),
+        return_sequences=True,
+        return_state=True,
+        fast="auto" if preset.compiled else False,
+    )
+    states, _, backward = layers.Bidirectional(one_direction)(dropped)
     # The backward GRU ends at the first word, where a translation begins.
     start = layers.Dense(preset.units, activation="tanh", name="s_0")(backward)
     states = layers.LayerNormalization()(states)

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kattention.seq2seq import END, START
+from kattention.ids import END, START
 from recipes.translation.encoded import LINK_BASE
 
 BUCKET_WIDTH = 4

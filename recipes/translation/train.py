@@ -10,8 +10,8 @@ from kattention.training import (
     Budget,
     FusedAdam,
     GuidedAlignment,
-    LeanCrossentropy,
     ScheduledSampling,
+    TokenCrossentropy,
 )
 from recipes.translation import corpora, filtering, preparation, run
 from recipes.translation.allocator import keep_freed_memory
@@ -61,14 +61,7 @@ def train(options):
     else:
         print(f"going on with {folder} after round {progress.rounds}")
         trained = keras.models.load_model(state)
-        if not isinstance(trained, LeanCrossentropy):
-            raise UsageError(
-                f"{folder} was begun by an earlier version, whose state this one "
-                "cannot go on with: choose another --output"
-            )
-    model = trained.model
-    if isinstance(model, ScheduledSampling):
-        model = model.model
+    model = trained.model if isinstance(trained, ScheduledSampling) else trained
     print(
         f"{len(training)} training and {len(validation)} validation pairs, "
         f"{tokenizers[0].vocabulary_size} and {tokenizers[1].vocabulary_size} "
@@ -91,22 +84,19 @@ def _training_batches(folder, preset):
 
 def _new_model(preset, tokenizers, attention):
     sizes = [tokenizer.vocabulary_size for tokenizer in tokenizers]
-    model = build_model(preset, *sizes, attention)
+    trained = build_model(preset, *sizes, attention)
     if preset.scheduled_sampling:
-        model = ScheduledSampling(model)
-    trained = LeanCrossentropy(model, preset.label_smoothing)
-    guided = {}
+        trained = ScheduledSampling(trained)
+    loss, weights = TokenCrossentropy(preset.label_smoothing), None
     if preset.guided_alignment:
-        guided = {
-            "loss": [None, GuidedAlignment()],
-            "loss_weights": [1.0, preset.guided_alignment],
-        }
+        loss, weights = [loss, GuidedAlignment()], [1.0, preset.guided_alignment]
     average = {"use_ema": True, "ema_momentum": preset.ema} if preset.ema else {}
     trained.compile(
         FusedAdam(preset.learning_rate, global_clipnorm=preset.clip_norm, **average),
+        loss=loss,
+        loss_weights=weights,
         # Slower and unsteady for loops of changing length on a CPU.
         jit_compile=False,
-        **guided,
     )
     return trained
 
@@ -149,7 +139,7 @@ def _raise_share(trained, budget, last):
     """Draws more tokens as the budget is spent."""
 
     def assign(batch, logs=None):
-        trained.model.share.assign(last * budget.share)
+        trained.share.assign(last * budget.share)
 
     return keras.callbacks.LambdaCallback(on_train_batch_begin=assign)
 

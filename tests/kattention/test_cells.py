@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops, random
 
-from kattention import AttentionDecoder, AttentionRNN, BahdanauAttention, FixedContext
+from kattention import AttentionDecoder, AttentionRNN, BahdanauAttention
 
 to_numpy = ops.convert_to_numpy
 
@@ -94,16 +94,3 @@ def test_a_memory_of_other_rows_than_the_query_is_refused():
     memory = layer.prepare(ops.ones((4, 5, 6)))
     with pytest.raises(ValueError, match="memory must have the batch size of query, 1"):
         layer.attend(ops.ones((1, 3)), memory)
-
-
-def test_padding_may_hold_anything_for_a_fixed_context():
-    value = np.ones((2, 3, 4), "float32")
-    value[0, 2] = value[1] = np.nan
-    mask = np.array([[1, 1, 0], [0, 0, 0]], bool)
-    layer = FixedContext()
-    memory = layer.prepare(value, mask=mask)
-    np.testing.assert_array_equal(to_numpy(memory["value"])[:, 0], [[1] * 4, [0] * 4])
-    with pytest.raises(
-        ValueError, match=r"mask must have shape \(2, 3\), got \(1, 3\)"
-    ):
-        layer.prepare(value, mask=mask[:1])

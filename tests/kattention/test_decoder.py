@@ -68,7 +68,7 @@ def test_a_sequence_equals_its_steps(rng, attend, cells):
     expected = step_by_step(decoder, inputs, memory)
     np.testing.assert_allclose(to_numpy(outputs), expected[0], atol=1e-6)
     np.testing.assert_allclose(to_numpy(alignments), expected[2], atol=1e-6)
-    assert len(states) == len(expected[1]) == len(decoder.cell.state_sizes)
+    assert len(states) == len(expected[1]) == len(decoder.cell.state_size)
     for ours, theirs in zip(states, expected[1], strict=True):
         np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), atol=1e-6)
 
@@ -252,30 +252,6 @@ def test_several_hypotheses_read_one_row_of_memory(rng):
         np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), atol=1e-6)
     with pytest.raises(ValueError, match="divides the 6 rows"):
         cell.step(tokens, states, cell.prepare(np.repeat(memory, 2, axis=0)))
-
-
-@pytest.mark.parametrize("attend", ORDERS)
-def test_a_step_may_be_given_what_it_would_read(rng, attend):
-    inputs, memory = data(rng, batch=2)
-    decoder = make(attend)
-    decoder(inputs, memory=memory)
-    cell = decoder.cell
-    states = [rng.normal(size=(6, size)).astype("float32") for size in cell.state_sizes]
-    tokens = rng.normal(size=(6, 3)).astype("float32")
-    memory = cell.prepare(memory)
-    reading = cell.look_ahead(states, memory)
-    assert (reading is None) == (attend != "before")
-    expected = cell.step(tokens, states, memory)
-    found = cell.step(tokens, states, memory, reading=reading)
-    for ours, theirs in zip(
-        keras.tree.flatten(found), keras.tree.flatten(expected), strict=True
-    ):
-        np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), atol=1e-6)
-    if reading is not None:
-        other = [1 - part for part in reading]
-        output, _, alignment = cell.step(tokens, states, memory, reading=other)
-        np.testing.assert_array_equal(to_numpy(alignment), to_numpy(other[1]))
-        assert np.abs(to_numpy(output) - to_numpy(expected[0])).max() > 1e-3
 
 
 @pytest.mark.parametrize("return_sequences", [False, True])

@@ -19,9 +19,13 @@ def test_alignments_cannot_be_asked_of_a_mechanism_without():
         AttentionRNN(cell, return_attention_scores=True)
 
 
-def test_keras_rnn_refuses_the_cell_at_once():
-    with pytest.raises(ValueError, match="AttentionRNN"):
-        keras.layers.RNN(make().cell)
+@pytest.mark.parametrize("built", [False, True])
+def test_kerass_own_loop_is_answered_with_the_one_to_take(built):
+    cell = make().cell
+    if built:
+        cell.build((None, 3), (None, None, 6))
+    with pytest.raises(ValueError, match=r"needs a memory .* kattention.AttentionRNN"):
+        keras.layers.RNN(cell)(np.ones((2, 4, 3), "float32"))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,10 @@ def test_keras_rnn_refuses_the_cell_at_once():
         ({"cell": keras.layers.Dense(3)}, "must be a Keras RNN cell"),
         ({"cell": []}, "got []"),
         ({"cell": keras.layers.GRU(5)}, "must be a cell, as GRUCell for GRU, got"),
-        ({"attention": keras.layers.AdditiveAttention()}, "have prepare and attend"),
+        (
+            {"attention": keras.layers.AdditiveAttention()},
+            "must be a kattention.AttentionMechanism",
+        ),
     ],
 )
 def test_impossible_cells_are_refused(arguments, message):

@@ -97,7 +97,7 @@ def test_a_row_that_is_told_nonsense_does_not_harm_the_others():
     seeds = tf.fill([5], 3)
     alone = draw(seed=3)
     for told in ({"temperature": odd}, {"top_p": odd}):
-        found = sample(step, state, seeds, **told)
+        found = sample(step, state, seed=seeds, **told)
         assert hypotheses(found, 4) == hypotheses(alone)
         assert np.isfinite(found.scores).all()
         assert (found.lengths.numpy() > 0).all()
@@ -114,8 +114,10 @@ def test_a_draw_knows_only_its_seed_and_its_number(seed, count):
     step = table_step(TABLE)
     seeds = tf.constant([seed, 5, seed])
     limits = tf.constant([6, 20, 6])
-    company = sample(step, tf.zeros([3, 1]), seeds, num_samples=4, max_length=limits)
-    alone = sample(step, tf.zeros([1, 1]), seed, num_samples=count, max_length=6)
+    company = sample(
+        step, tf.zeros([3, 1]), seed=seeds, num_samples=4, max_length=limits
+    )
+    alone = sample(step, tf.zeros([1, 1]), seed=seed, num_samples=count, max_length=6)
     for row in (0, 2):
         np.testing.assert_array_equal(
             alone.lengths[0], company.lengths[row, :count].numpy()
@@ -130,7 +132,7 @@ def test_one_seed_serves_a_whole_batch():
     step, state = table_step(TABLE / 5), tf.zeros([50, 1])
     rows = sample(step, state, seed=3).tokens[:, 0].numpy()
     assert len(np.unique(rows, axis=0)) > 25
-    own = sample(step, state, tf.constant([3 + i * 2**32 for i in range(50)]))
+    own = sample(step, state, seed=tf.constant([3 + i * 2**32 for i in range(50)]))
     np.testing.assert_array_equal(rows, own.tokens[:, 0])
 
 
@@ -141,7 +143,7 @@ import numpy as np, tensorflow as tf
 from kattention.search import sample
 table = tf.constant(np.random.default_rng(4).normal(size=(6, 6)) * 2, tf.float32)
 step = lambda tokens, state: (tf.gather(table, tokens), state, None)
-graph = tf.function(lambda seed: sample(step, tf.zeros([2, 1]), seed).tokens)
+graph = tf.function(lambda seed: sample(step, tf.zeros([2, 1]), seed=seed).tokens)
 print(json.dumps(graph(tf.constant([7, 8], tf.int64)).numpy().tolist()))
 """
     found = sample(table_step(TABLE), tf.zeros([2, 1]), seed=tf.constant([7, 8]))

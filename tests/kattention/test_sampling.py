@@ -1,11 +1,12 @@
-"""Scheduled sampling: training on what the model says itself."""
+"""Scheduled sampling: training on the model's own predictions."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from kattention.training import ScheduledSampling, TokenCrossentropy, sampling
+from kattention.drawing import draw
+from kattention.training import ScheduledSampling, TokenCrossentropy
 from tests.conftest import make_seq2seq
 
 pytestmark = pytest.mark.skipif(
@@ -16,13 +17,13 @@ TARGET = np.array([[2, 9, 10, 11, 12], [2, 13, 14, 0, 0]], "int32")
 
 
 class Counting(keras.Model):
-    """After token n comes n + 1, for certain; the state counts the steps."""
+    """After token n comes n + 2, for certain; the state counts the steps."""
 
     def encode(self, source_ids, training=None):
         return (), [ops.zeros((ops.shape(source_ids)[0], 1))]
 
     def step(self, tokens, state, memory, training=None):
-        return 100.0 * ops.one_hot(tokens + 1, 40), [state[0] + 1], None
+        return 100.0 * ops.one_hot(tokens + 2, 40), [state[0] + 1], None
 
     def call(self, inputs, training=None):
         return inputs[1]
@@ -34,7 +35,7 @@ def test_replaced_tokens_follow_what_was_mixed_before_them():
     mixed = ops.convert_to_numpy(ScheduledSampling(Counting(), 0.5).mix(target, target))
     assert (mixed[:, 0] == 2).all()
     assert (mixed[:, 4:] == 0).all()
-    own = mixed[:, 1:4] == mixed[:, :3] + 1
+    own = mixed[:, 1:4] == mixed[:, :3] + 2
     kept = mixed[:, 1:4] == 30
     assert (own | kept).all()
     assert 0.4 < own.mean() < 0.6
@@ -44,7 +45,7 @@ def test_all_are_drawn_or_none(rng):
     target = np.full((2, 4), 30, "int32")
     target[:, 0] = 2
     everything = ScheduledSampling(Counting(), 1.0)
-    drawn = [[2, 3, 4, 5]] * 2
+    drawn = [[2, 4, 6, 8]] * 2
     np.testing.assert_array_equal(everything([target, target], training=True), drawn)
     np.testing.assert_array_equal(everything([target, target]), target)
     nothing = ScheduledSampling(Counting())
@@ -70,27 +71,33 @@ def test_tokens_are_drawn_without_dropout():
     target = np.full((2, 4), 30, "int32")
     target[:, 0] = 2
     drawn = ScheduledSampling(Dropping(), 1.0)([target, target], training=True)
-    np.testing.assert_array_equal(ops.convert_to_numpy(drawn), [[2, 3, 4, 5]] * 2)
+    np.testing.assert_array_equal(ops.convert_to_numpy(drawn), [[2, 4, 6, 8]] * 2)
 
 
 def test_tokens_are_drawn_by_their_probabilities():
     class Fixed(Counting):
         def step(self, tokens, state, memory, training=None):
-            # Padding has most of it, and is not drawn.
-            logits = ops.log(ops.array([[5.0, 0.1, 0.6, 0.3]]))
+            # Padding and the end token have most of it, and are not drawn.
+            logits = ops.log(ops.array([[5.0, 0.1, 0.6, 9.0, 0.3]]))
             return ops.repeat(logits, ops.shape(tokens)[0], axis=0), state, None
 
     target = np.full((4000, 2), 1, "int32")
     mixed = ScheduledSampling(Fixed(), 1.0).mix(target, target)
-    shares = np.bincount(ops.convert_to_numpy(mixed)[:, 1], minlength=4) / 4000
-    np.testing.assert_allclose(shares, [0, 0.1, 0.6, 0.3], atol=0.03)
+    shares = np.bincount(ops.convert_to_numpy(mixed)[:, 1], minlength=5) / 4000
+    np.testing.assert_allclose(shares, [0, 0.1, 0.6, 0, 0.3], atol=0.03)
 
 
 @pytest.mark.parametrize(("uniform", "token"), [(0.0, 1), (1 - 2.0**-23, 3)])
 def test_the_ends_of_a_draw_are_tokens_and_never_padding(uniform, token):
-    logits = np.array([[9.0, 1.0, 2.0, 3.0]] * 2, "float32")
-    drawn = sampling._draw(ops.array(logits), ops.array([uniform] * 2, "float32"))
+    logits = np.array([[-1e9, 1.0, 2.0, 3.0]] * 2, "float32")
+    drawn = draw(ops.array(logits), ops.array([uniform] * 2, "float32"))
     np.testing.assert_array_equal(ops.convert_to_numpy(drawn), [token] * 2)
+
+
+def test_the_end_token_is_not_replaced():
+    target = np.array([[2, 30, 3, 0], [2, 30, 30, 3]], "int32")
+    mixed = ops.convert_to_numpy(ScheduledSampling(Counting(), 1.0).mix(target, target))
+    np.testing.assert_array_equal(mixed, [[2, 4, 3, 0], [2, 4, 6, 3]])
 
 
 def test_it_trains_the_model_and_survives_its_file(tmp_path):

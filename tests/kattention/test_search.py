@@ -134,13 +134,10 @@ def test_scores_never_rise_along_the_list(logits, width):
     assert np.isfinite(result.scores).all()
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_the_score_is_the_teacher_forced_log_probability(shared):
+def test_the_scores_are_the_teacher_forced_log_probabilities():
     model = make_seq2seq()
     source = tf.constant([[5, 6, 7, 3], [8, 3, 0, 0]])
     memory, state = model.encode(source)
-    if shared:
-        memory, state = model.share(memory, state)
     result = beam(
         lambda tokens, state: model.step(tokens, state, memory),
         state,
@@ -153,8 +150,11 @@ def test_the_score_is_the_teacher_forced_log_probability(shared):
         tokens = result.tokens[row, k, :length].numpy()
         target = tf.constant([[START, *tokens[:-1]]])
         scores = log_softmax(model([source[row : row + 1], target]).numpy())[0]
-        total = scores[np.arange(length), tokens].sum()
-        np.testing.assert_allclose(result.scores[row, k], total, rtol=1e-5)
+        own = scores[np.arange(length), tokens]
+        np.testing.assert_allclose(result.scores[row, k], own.sum(), rtol=1e-5)
+        found = result.token_scores[row, k].numpy()
+        np.testing.assert_allclose(found[:length], own, atol=1e-5)
+        assert (found[length:] == 0).all()
 
 
 def test_every_hypothesis_keeps_its_own_alignment():

@@ -1,4 +1,4 @@
-"""What a beam search is told to produce, against all sequences there are."""
+"""Rules of a beam search, compared with all sequences that obey them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,16 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kattention.search import PerToken, beam
+from kattention.search import (
+    MinLength,
+    NoRepeatNgram,
+    PerToken,
+    Prefix,
+    Rule,
+    beam,
+    greedy,
+    sample,
+)
 from tests.kattention.plain_search import END, START, all_sequences, log_softmax, wu
 from tests.kattention.test_search import hypotheses, table_step
 
@@ -36,7 +45,7 @@ def test_no_sequence_is_shorter_than_told(seed, least, most):
     )
     if least > most:  # what stops at the limit has not ended
         expected = [pair for pair in expected if pair[1][-1] != END]
-    check(logits, expected, max_length=most, min_length=least)
+    check(logits, expected, max_length=most, rules=[MinLength(least)])
 
 
 @given(st.integers(0, 999), st.integers(1, 3), st.integers(1, 5))
@@ -45,7 +54,7 @@ def test_no_ngram_comes_twice(seed, size, most):
     expected = all_sequences(
         logits, most, lambda n: wu(n, 1), lambda tokens: not repeats(tokens, size)
     )
-    check(logits, expected, max_length=most, no_repeat_ngram=size)
+    check(logits, expected, max_length=most, rules=[NoRepeatNgram(size)])
 
 
 @given(st.integers(0, 999), st.lists(st.integers(0, 2), max_size=3).filter(all))
@@ -55,14 +64,14 @@ def test_every_sequence_begins_with_the_prefix(seed, prefix):
         logits, 5, lambda n: wu(n, 1), lambda t: t[: len(prefix)] == prefix
     )
     given_ids = tf.constant([prefix], tf.int32, shape=[1, len(prefix)])
-    check(logits, expected, max_length=5, prefix=given_ids)
+    check(logits, expected, max_length=5, rules=[Prefix(given_ids)])
 
 
 def test_rows_have_prefixes_of_their_own():
     step = table_step(random_table(1, 6))
     prefix = tf.constant([[4, 5, 4], [5, 0, 0], [0, 0, 0]])
     options = {"max_length": 6, "beam_width": 3}
-    together = beam(step, tf.zeros([3, 1]), prefix=prefix, **options)
+    together = beam(step, tf.zeros([3, 1]), rules=[Prefix(prefix)], **options)
     free = beam(step, tf.zeros([1, 1]), **options)
     assert hypotheses(together, 2) == hypotheses(free)
     assert all(found[:3] == [4, 5, 4] for found in hypotheses(together, 0))
@@ -81,17 +90,15 @@ def test_what_may_follow_the_prefix_is_told(seed, prefix):
     )
     given_ids = tf.constant([prefix], tf.int32, shape=[1, where])
     follows = tf.constant([[False, True, False, True]])
-    check(logits, expected, max_length=4, prefix=given_ids, after_prefix=follows)
+    check(logits, expected, max_length=4, rules=[Prefix(given_ids, follows)])
 
 
 def test_a_prefix_goes_against_all_other_rules():
     result = beam(
         table_step(random_table(1)),
         tf.zeros([1, 1]),
-        prefix=[[1, 1, 1, END]],
         forbid=(1,),
-        no_repeat_ngram=1,
-        min_length=6,
+        rules=[NoRepeatNgram(1), MinLength(6), Prefix([[1, 1, 1, END]])],
         beam_width=2,
     )
     assert hypotheses(result)[0] == [1, 1, 1, END]
@@ -101,9 +108,7 @@ def test_what_follows_the_prefix_may_repeat_it():
     result = beam(
         table_step(random_table(1)),
         tf.zeros([1, 1]),
-        prefix=[[1, 1]],
-        after_prefix=[[False, True, False, False]],
-        no_repeat_ngram=1,
+        rules=[NoRepeatNgram(1), Prefix([[1, 1]], [[False, True, False, False]])],
         beam_width=1,
     )
     assert hypotheses(result)[0][:3] == [1, 1, 1]
@@ -150,7 +155,9 @@ def test_coverage_counts_when_a_hypothesis_finishes(seed, penalty):
 def test_no_row_is_shorter_than_its_own_least():
     logits = random_table(3, 5)
     logits[:, END] = 9
-    result = beam(table_step(logits), tf.zeros([2, 1]), beam_width=1, min_length=[1, 4])
+    result = beam(
+        table_step(logits), tf.zeros([2, 1]), beam_width=1, rules=[MinLength([1, 4])]
+    )
     assert result.lengths.numpy().tolist() == [[1], [4]]
 
 
@@ -197,10 +204,8 @@ def test_groups_keep_apart():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_length": 0}, "min_length must be at least 1, got 0"),
-        ({"no_repeat_ngram": -1}, "no_repeat_ngram must be at least 0, got -1"),
-        ({"prefix": [4, 5]}, r"prefix must be \(B, P\), got shape \(2,\)"),
-        ({"after_prefix": [[True] * 4]}, "after_prefix needs prefix, got None"),
+        ({"rules": [MinLength(0)]}, "min_length must be at least 1, got 0"),
+        ({"rules": [MinLength]}, r"rules must be .* such as MinLength\(3\), got <"),
         ({"groups": 3}, "groups must divide the beam_width 1, got 3"),
         ({"coverage_penalty": 0.2}, "coverage_penalty needs source_mask, got None"),
         ({"diversity": -1}, "diversity must be at least 0 and finite, got -1"),
@@ -212,9 +217,9 @@ def test_groups_keep_apart():
         ({"coverage_penalty": float("inf")}, "at least 0 and finite, got inf"),
         ({"max_length": [5]}, r"max_length must have 2 rows, as state has, got shape"),
         ({"max_length": [[5], [5]]}, r"numbers \(B,\), got shape \(2, 1\)"),
-        ({"prefix": [[1]]}, r"prefix must have 2 rows, .* got shape \(1, 1\)"),
+        ({"rules": [Prefix([[1]])]}, r"prefix must have 2 rows, .* got shape \(1, 1\)"),
         (
-            {"prefix": [[1], [1]], "after_prefix": [[True] * 4]},
+            {"rules": [Prefix([[1], [1]], [[True] * 4])]},
             "after_prefix must have 2 rows",
         ),
         (
@@ -226,6 +231,38 @@ def test_groups_keep_apart():
 def test_rules_that_make_no_sense_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         beam(table_step(np.zeros((4, 4))), tf.zeros([2, 1]), beam_width=1, **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: NoRepeatNgram(0), "size must be at least 1, got 0"),
+        (lambda: Prefix([4, 5]), r"prefix must be \(B, P\), got shape \(2,\)"),
+        (lambda: Prefix([[4.9]]), "prefix must be integers, got float32"),
+    ],
+)
+def test_rules_that_cannot_be_made_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+class NoOddTokens(Rule):
+    def open(self, search):
+        return lambda allowed, moment: tf.where(
+            tf.range(allowed.shape[-1]) % 2 == 1, -float("inf"), allowed
+        )
+
+
+@pytest.mark.parametrize(
+    "search", [greedy, beam, lambda *a, **o: sample(*a, seed=1, **o)]
+)
+def test_a_rule_of_ones_own_works_in_every_search(search):
+    logits = random_table(5, 7)
+    result = search(
+        table_step(logits), tf.zeros([2, 1]), rules=[NoOddTokens()], max_length=6
+    )
+    assert (result.tokens.numpy() % 2 == 0).all()
+    assert (result.lengths.numpy() == 6).all()
 
 
 def test_coverage_without_an_alignment_is_refused():

@@ -69,6 +69,9 @@ def test_the_attention_signature_is_python_s_alignment(translator, served):
         np.testing.assert_allclose(
             attention[:target, :source], one.alignment, atol=1e-5
         )
+        scores = found["token_scores"][row].numpy()
+        np.testing.assert_allclose(scores[:target], one.token_scores, atol=1e-5)
+        assert (scores[target:] == 0).all()
         assert (attention[target:] == 0).all()
         assert (attention[:, source:] == 0).all()
 
@@ -150,8 +153,9 @@ def test_options_reach_the_export(translator, tmp_path):
 def test_options_reach_the_search(translator):
     """The same search by hand, with each option away from its default."""
     model, tokenizer = translator.model, translator.source_tokenizer
-    options = {"beam_width": 4, "groups": 2, "diversity": 3.0, "no_repeat_ngram": 1}
-    options |= {"coverage_penalty": 0.3, "length_penalty": 0.2, "min_length": 3}
+    options = {"beam_width": 4, "groups": 2, "diversity": 3.0}
+    options |= {"coverage_penalty": 0.3, "length_penalty": 0.2}
+    rules = {"no_repeat_ngram": 1, "min_length": 3}
     [ids] = tokenizer.encode(["aab cab ba"]).to_list()
     source = tf.constant([[*ids, 3]])
     memory, state = model.encode(source)
@@ -160,10 +164,13 @@ def test_options_reach_the_search(translator):
         state,
         max_length=min(7, int(0.1 * (len(ids) + 1)) + 10),
         forbid=(0, 1, 2),
+        rules=[search.MinLength(3), search.NoRepeatNgram(1)],
         source_mask=tf.ones_like(source, tf.bool),
         **options,
     )
-    [found] = translator.nbest(["aab cab ba"], max_length=7, max_ratio=0.1, **options)
+    [found] = translator.nbest(
+        ["aab cab ba"], max_length=7, max_ratio=0.1, **options, **rules
+    )
     np.testing.assert_allclose(
         [one.score for one in found], expected.scores[0, : len(found)], rtol=1e-5
     )

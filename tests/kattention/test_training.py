@@ -2,13 +2,13 @@ import keras
 import numpy as np
 import pytest
 
-from kattention.crossentropy import smoothed_crossentropy
 from kattention.training import (
     Budget,
     GuidedAlignment,
     TokenAccuracy,
     TokenCrossentropy,
 )
+from kattention.training.crossentropy import smoothed_crossentropy
 from tests.kattention.gradients import assert_equal, values_and_gradients
 
 TRUE = np.array([[1, 2, 0], [3, 0, 0]])

@@ -133,21 +133,6 @@ def test_needs_only_encode_and_step():
     np.testing.assert_array_equal(found.alignment, np.eye(len(found.source_tokens)))
 
 
-def test_several_hypotheses_share_a_memory_and_one_does_not(translator, monkeypatch):
-    model, shared = translator.model, []
-    share = model.share
-    monkeypatch.setattr(model, "share", lambda *a: (shared.append(1), share(*a))[1])
-    monkeypatch.setattr(translator, "_graphs", {})
-    for search, expected in (
-        (lambda: translator.translate(["ba"], beam_width=1), 0),
-        (lambda: translator.score(["ba"], ["ab"]), 0),
-        (lambda: translator.translate(["ba"], beam_width=2), 1),
-        (lambda: translator.sample(["ba"], 1, num_samples=2), 2),
-    ):
-        search()
-        assert len(shared) == expected
-
-
 def test_the_n_best_are_sorted_and_each_has_its_alignment(translator):
     for found in translator.nbest(["aab cab", "ba"], beam_width=4):
         assert len(found) == 4

@@ -1,9 +1,9 @@
-"""Additive scores of whole sequences in little memory.
+"""The additive score, `e_ij = v . tanh(q_i + k_j)`, plain and in blocks.
 
 `tanh(query + key)` for all pairs is `(B, T, S, U)`: gigabytes for sequences of
-a few hundred. Here it exists for a block of positions at a time, forwards and
-backwards. The sum is the same, `additive_score` its specification. Its gradient
-has no gradient of its own.
+a few hundred. `score` computes it at once, which is right for one step and for
+the hypotheses of a beam. `score_in_blocks` computes it for some positions of
+the query at a time, forwards and backwards, with the gradient that stands here.
 """
 
 from functools import cache
@@ -11,31 +11,49 @@ from functools import cache
 import keras
 from keras import ops
 
-from kattention.xla import round_up
+from kattention.compiled.xla import can_compile, round_up
 
-# Pairs of a block on a GPU, times U: 128 MiB of floats, enough to keep it busy.
+# Size of a block on a GPU in numbers: 128 MiB of floats, enough to keep it busy.
 BLOCK = 2**25
 
 
-def additive_score(query, key, score_vector, compiled=False):
-    """Scores every key against every query: `e_ij = v . tanh(q_i + k_j)`.
+def score(query, key, score_vector):
+    """Scores every key against every query.
+
+    Args:
+        query: Projected queries, `(B, T, U)`, or `(B, U)` for one step.
+        key: Projected keys, `(B, S, U)`.
+        score_vector: `v`, `(U,)`.
+
+    Returns:
+        Scores `(B, T, S)`, or `(B, S)` for one step.
+    """
+    if len(query.shape) == 3:
+        key = ops.expand_dims(key, 1)  # (B, 1, S, U)
+    return _dot(_hidden(ops.expand_dims(query, -2), key), score_vector)
+
+
+def score_in_blocks(query, key, score_vector, compiled=False):
+    """Scores every key against every query in little memory.
+
+    Second derivatives are not supported.
 
     Args:
         query: Projected queries, `(B, T, U)`.
         key: Projected keys, `(B, S, U)`.
         score_vector: `v`, `(U,)`.
-        compiled: On TensorFlow, run the loops through XLA.
+        compiled: Run the loops through XLA where that is possible.
 
     Returns:
         Scores `(B, T, S)`.
     """
     forwards, backwards = _forwards, _backwards
-    if compiled:
+    if compiled and can_compile():
         forwards, backwards = _compiled()
 
     @ops.custom_gradient
-    def score(*tensors):
-        # Or an eager tape of TensorFlow would keep what happens inside.
+    def scores_of(*tensors):
+        # An eager tape of TensorFlow would keep what happens inside.
         tensors = [ops.stop_gradient(tensor) for tensor in tensors]
 
         def gradient(*upstreams, upstream=None):
@@ -44,29 +62,34 @@ def additive_score(query, key, score_vector, compiled=False):
 
         return forwards(*tensors), gradient
 
-    return score(query, key, score_vector)
+    return scores_of(query, key, score_vector)
 
 
 def _forwards(query, key, score_vector):
     size = _positions(query, key)
 
     def block(part):
-        return _product(_hidden(part, key), score_vector)
+        return _dot(_hidden(ops.expand_dims(part, 2), _over(key)), score_vector)
 
     return _join(ops.map(block, _cut(query, size)), query)
 
 
 def _backwards(query, key, score_vector, upstream):
-    """Over queries and over keys: each pass adds up what the other cannot."""
+    """Goes over blocks of queries, then of keys: each pass adds up its own sums.
+
+    With `h = tanh(q + k)` and the upstream gradient `g`, the gradients are sums
+    of `g (1 - h^2) v` over S for the query and over T for the key, and of `g h`
+    over all pairs for `v`.
+    """
 
     def by_query(parts):
         part, weights = parts  # (B, P, U), (B, P, S)
-        hidden = _hidden(part, key)
+        hidden = _hidden(ops.expand_dims(part, 2), _over(key))
         return [_weighted(weights, 1 - hidden * hidden), _weighted(weights, hidden)]
 
     def by_key(parts):
         part, weights = parts  # (B, P, U), (B, P, T)
-        hidden = _hidden(part, query)
+        hidden = _hidden(ops.expand_dims(part, 2), _over(query))
         return _weighted(weights, 1 - hidden * hidden)
 
     size = _positions(query, key)
@@ -80,12 +103,12 @@ def _backwards(query, key, score_vector, upstream):
 
 
 def _positions(query, key):
-    """How many positions of the query a block holds."""
+    """Returns how many positions of the query a block holds."""
     if _is_on_cpu(query):
-        return 1  # more would leave its caches
+        return 1  # more would not fit into its caches
     length = ops.shape(query)[1]
     pairs = ops.shape(key)[0] * ops.shape(key)[1] * key.shape[2]
-    size = BLOCK // (pairs + 1)  # of no rows there are none
+    size = BLOCK // (pairs + 1)  # an empty batch has no pairs
     if isinstance(size, int) and isinstance(length, int):
         return max(min(size, length), 1)
     return ops.maximum(ops.minimum(size, length), 1)
@@ -145,15 +168,22 @@ def _compiled():
     return forwards, backwards
 
 
-def _hidden(part, key):
-    """All pairs `(B, P, S, U)` of a block and the keys."""
-    return ops.tanh(ops.expand_dims(part, 2) + ops.expand_dims(key, 1))
+def _hidden(query, key):
+    """All pairs of queries and keys, broadcast to `(..., S, U)`."""
+    return ops.tanh(query + key)
+
+
+def _over(key):
+    return ops.expand_dims(key, 1)
 
 
 # Sums as products, which are faster and need no tensor of their own.
-def _product(tensor, vector):
-    """Sum over U of tensor (B, P, S, U) times vector (U,)."""
-    return ops.squeeze(ops.matmul(tensor, ops.expand_dims(vector, -1)), -1)
+def _dot(tensor, vector):
+    """Sum over U of tensor (..., U) times vector (U,)."""
+    # As rows: XLA cannot compile the gradient of a product of rank 4 in a loop.
+    rows = ops.reshape(tensor, (-1, tensor.shape[-1]))
+    sums = ops.matmul(rows, ops.expand_dims(vector, -1))
+    return ops.reshape(sums, ops.shape(tensor)[:-1])
 
 
 def _weighted(weights, tensor):

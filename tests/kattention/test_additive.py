@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from keras import ops
 
 from kattention import BahdanauAttention
-from kattention.attention import lean
-from kattention.attention.bahdanau import additive_score
-from kattention.xla import can_compile
+from kattention.attention import additive
+from kattention.compiled.xla import can_compile
 from tests.conftest import run_python
 from tests.kattention.gradients import assert_equal, values_and_gradients
 
@@ -27,31 +26,35 @@ def draw(seed, batch, steps, source, units=5):
 @given(st.integers(0, 2**31), st.integers(1, 3), st.integers(1, 12), st.integers(1, 12))
 def test_equal_to_the_plain_formula(seed, batch, steps, source):
     tensors, upstream = draw(seed, batch, steps, source)
-    expected = values_and_gradients(additive_score, tensors, upstream)
-    assert_equal(values_and_gradients(lean.additive_score, tensors, upstream), expected)
+    expected = values_and_gradients(additive.score, tensors, upstream)
+    assert_equal(
+        values_and_gradients(additive.score_in_blocks, tensors, upstream), expected
+    )
 
 
 @pytest.fixture(params=[1, 100, 10**6])
 def blocks(request, monkeypatch):
     """Blocks as on a GPU: of one position, of some, of all."""
-    monkeypatch.setattr(lean, "_is_on_cpu", lambda tensor: False)
-    monkeypatch.setattr(lean, "BLOCK", request.param)
-    lean._compiled.cache_clear()
+    monkeypatch.setattr(additive, "_is_on_cpu", lambda tensor: False)
+    monkeypatch.setattr(additive, "BLOCK", request.param)
+    additive._compiled.cache_clear()
     yield
-    lean._compiled.cache_clear()
+    additive._compiled.cache_clear()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 7, 5), (1, 12, 16)])
 def test_equal_in_blocks_of_several_positions(blocks, shape):
     tensors, upstream = draw(1, *shape)
-    expected = values_and_gradients(additive_score, tensors, upstream)
-    assert_equal(values_and_gradients(lean.additive_score, tensors, upstream), expected)
+    expected = values_and_gradients(additive.score, tensors, upstream)
+    assert_equal(
+        values_and_gradients(additive.score_in_blocks, tensors, upstream), expected
+    )
 
 
 def test_a_block_is_no_longer_than_the_query_and_may_have_no_rows(blocks):
     query, key, vector = (ops.ones(shape) for shape in ((2, 7, 5), (2, 3, 5), (5,)))
-    assert lean._positions(query, key) == {1: 1, 100: 3, 10**6: 7}[lean.BLOCK]
-    scores = lean.additive_score(query[:0], key[:0], vector)
+    assert additive._positions(query, key) == {1: 1, 100: 3, 10**6: 7}[additive.BLOCK]
+    scores = additive.score_in_blocks(query[:0], key[:0], vector)
     assert tuple(scores.shape) == (0, 7, 3)
 
 
@@ -61,13 +64,15 @@ def test_equal_in_compiled_blocks_of_an_unknown_length(blocks):
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, 5), tf.float64)] * 2)
     def score(query, key):
-        return lean.additive_score(query, key, tf.ones(5, tf.float64), compiled=True)
+        return additive.score_in_blocks(
+            query, key, tf.ones(5, tf.float64), compiled=True
+        )
 
     for shape in ((2, 7, 9), (3, 16, 4)):
         (query, key, _), upstream = draw(2, *shape)
 
         def plain(query, key):
-            return additive_score(query, key, np.ones(5))
+            return additive.score(query, key, np.ones(5))
 
         expected = values_and_gradients(plain, (query, key), upstream)
         assert_equal(values_and_gradients(score, (query, key), upstream), expected)
@@ -79,9 +84,9 @@ def test_equal_when_compiled(shape):
     tensors, upstream = draw(0, *shape)
 
     def compiled(*tensors):
-        return lean.additive_score(*tensors, compiled=True)
+        return additive.score_in_blocks(*tensors, compiled=True)
 
-    expected = values_and_gradients(additive_score, tensors, upstream)
+    expected = values_and_gradients(additive.score, tensors, upstream)
     assert_equal(values_and_gradients(compiled, tensors, upstream), expected)
 
 

@@ -3,6 +3,12 @@
 import keras
 
 
+def check_positive(name, value):
+    """Refuses what is not a positive integer."""
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+
+
 def check_rank(name, shape, ranks):
     """Refuses a shape whose rank is not one of `ranks`."""
     if len(shape) not in ranks:
@@ -28,18 +34,18 @@ def check_shape(name, tensor, expected):
 
 
 def check_mask(name, mask, expected):
-    """Refuses what is no mask of the shape `expected`."""
+    """Refuses what is not a boolean mask of the shape `expected`."""
     if not hasattr(mask, "shape"):
         raise ValueError(f"{name} must be a tensor, got {type(mask).__name__}")
     dtype = keras.backend.standardize_dtype(mask.dtype)
     if "float" in dtype:
-        # Those that are added to scores would come out turned round.
+        # A mask that is added to scores, 0 and -1e9, would mean the opposite.
         raise ValueError(f"{name} must be booleans, True where valid, got {dtype}")
     check_shape(name, mask, expected)
 
 
 def check_memory(value_shape, key_shape):
-    """Refuses keys and values that are not one of each a position."""
+    """Refuses keys and values that differ in batch or length."""
     check_rank("value", value_shape, (3,))
     check_rank("key", key_shape, (3,))
     if not _agree(key_shape[:2], value_shape[:2]):

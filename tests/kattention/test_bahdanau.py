@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from kattention import BahdanauAttention, FixedContext
+from kattention import BahdanauAttention
 from tests.conftest import FLOAT64
 from tests.kattention import reference
 
@@ -48,7 +48,12 @@ def test_a_zero_score_vector_reads_exactly_uniformly(rng):
     query, value = inputs(rng, source=4)
     layer = BahdanauAttention(8, score_initializer="zeros")
     _, weights = layer(query, value, return_attention_scores=True)
-    assert (to_numpy(weights) == 0.25).all()
+    assert_uniform(weights)
+
+
+def assert_uniform(weights):
+    # Some processors round the softmax of equal scores.
+    np.testing.assert_allclose(to_numpy(weights), 0.25, rtol=1e-6)
 
 
 def test_a_zero_score_vector_is_uniform_and_trainable_when_normalized(rng):
@@ -57,7 +62,7 @@ def test_a_zero_score_vector_is_uniform_and_trainable_when_normalized(rng):
     layer = BahdanauAttention(8, normalize=True, score_initializer="zeros")
     with tf.GradientTape() as tape:
         context, weights = layer(query, value, return_attention_scores=True)
-    assert (to_numpy(weights) == 0.25).all()
+    assert_uniform(weights)
     for gradient in tape.gradient(context, layer.trainable_weights):
         assert np.isfinite(gradient.numpy()).all()
 
@@ -289,30 +294,3 @@ def test_a_memory_that_was_not_prepared_is_refused():
     layer.build((1, 2), (1, 2, 3))
     with pytest.raises(ValueError, match=r"what prepare\(\) returned, got ndarray"):
         layer.attend(np.ones((1, 2), "float32"), np.ones((1, 2, 3), "float32"))
-
-
-def test_the_fixed_context_is_the_final_state_of_both_directions():
-    value = np.arange(2 * 3 * 4, dtype="float32").reshape(2, 3, 4)
-    mask = np.array([[1, 1, 1], [1, 1, 0]], bool)
-    layer = FixedContext()
-    layer.build((2, 5), value.shape)
-    context, weights, _ = layer.attend(
-        np.zeros((2, 5), "float32"), layer.prepare(value, mask=mask)
-    )
-    assert weights is None
-    assert to_numpy(context).tolist() == [[8, 9, 2, 3], [16, 17, 14, 15]]
-    np.testing.assert_array_equal(
-        to_numpy(layer(np.zeros((2, 5), "float32"), value, value_mask=mask)),
-        to_numpy(context),
-    )
-
-
-def test_the_fixed_context_is_that_of_valid_positions_wherever_they_are():
-    value = np.arange(12, dtype="float32").reshape(1, 3, 4)
-    for mask, expected in (
-        ([True, False, True], [8, 9, 2, 3]),
-        ([False, True, True], [8, 9, 6, 7]),
-        ([False, False, False], [0, 0, 0, 0]),
-    ):
-        memory = FixedContext().prepare(value, mask=np.array([mask]))
-        np.testing.assert_array_equal(to_numpy(memory["value"])[0, 0], expected)

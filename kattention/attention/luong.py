@@ -1,0 +1,124 @@
+"""Multiplicative attention, as Luong, Pham and Manning (2015) wrote it."""
+
+import keras
+from keras import ops
+
+from kattention.attention.base import AttentionMechanism
+from kattention.precision import as_precise
+
+SCORES = ("general", "dot")
+
+
+@keras.saving.register_keras_serializable(package="kattention")
+class LuongAttention(AttentionMechanism):
+    """Attention that scores by a dot product.
+
+    For a query `q_i` and the keys `k_j`:
+
+        e_ij = q_i . (W k_j)    "general"
+        e_ij = q_i . k_j        "dot"
+
+    Then a softmax over the valid `j`, and the context is the weighted sum of
+    the values. With `scale`, scores are multiplied by a learned `gain`, which
+    starts at 1. Masks and precision: see `AttentionMechanism`.
+
+    Args:
+        score: `"general"`, or `"dot"`, which has no kernel and needs keys as
+            deep as queries.
+        scale: Multiply scores by a learned gain.
+        dropout: Rate of dropout on the weights that form the context.
+        kernel_initializer: Initializer of `W`.
+        kernel_regularizer: Regularizer of `W`.
+
+    Call arguments:
+        query: Floats `(B, T, Dq)`, or `(B, Dq)` for one step.
+        value: Floats `(B, S, Dv)`, what is averaged.
+        key: Floats `(B, S, Dk)`, what is scored; `value` when absent.
+        query_mask: Booleans `(B, T)`, or `(B,)` for one step.
+        value_mask: Booleans `(B, S)`.
+        return_attention_scores: Return the weights too.
+        training: Whether dropout is on.
+
+    Returns:
+        The context `(B, T, Dv)`, or `(context, weights)` with weights
+        `(B, T, S)`. Both lack the axis `T` for a query of rank 2.
+
+    Raises:
+        ValueError: A rank, depth, length, dtype or mask shape does not fit, or
+            `score` is unknown.
+
+    Example:
+
+    >>> attention = LuongAttention(score="general")
+    >>> query, value = keras.ops.ones((2, 5, 32)), keras.ops.ones((2, 7, 48))
+    >>> tuple(attention(query, value).shape)
+    (2, 5, 48)
+
+    Source: Luong, Pham and Manning, "Effective Approaches to Attention-based
+    Neural Machine Translation" (2015), section 3.1.
+    """
+
+    def __init__(
+        self,
+        *,
+        score="general",
+        scale=False,
+        dropout=0.0,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(dropout=dropout, **kwargs)
+        if score not in SCORES:
+            raise ValueError(f"score must be one of {SCORES}, got {score!r}")
+        self.score_mode = score
+        self.scale = scale
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        super().build(query_shape, value_shape, key_shape)
+        query_depth, key_depth = query_shape[-1], (key_shape or value_shape)[-1]
+        self.key_kernel = self.score_gain = None
+        if self.score_mode == "general":
+            self.key_kernel = self.add_weight(
+                name="key_kernel",
+                shape=(key_depth, query_depth),
+                initializer=self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+            )
+        elif query_depth != key_depth:
+            raise ValueError(
+                "score='dot' needs a query as deep as the key, "
+                f"got {query_depth} and {key_depth}: use score='general'"
+            )
+        if self.scale:
+            self.score_gain = self.add_weight(
+                name="score_gain", shape=(), initializer="ones"
+            )
+
+    def project_key(self, key):
+        if self.key_kernel is None:
+            return key
+        return ops.matmul(key, self.cast(self.key_kernel))
+
+    def score(self, query, memory, state):
+        if len(query.shape) == 2:
+            scores = ops.matmul(memory["key"], ops.expand_dims(query, -1))
+            scores = ops.squeeze(scores, -1)  # (B, S)
+        else:
+            key = ops.swapaxes(memory["key"], 1, 2)
+            scores = ops.matmul(query, key)  # (B, T, S)
+        if self.score_gain is None:
+            return scores
+        scores = as_precise(scores)
+        return scores * ops.cast(self.score_gain, scores.dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "score": self.score_mode,
+            "scale": self.scale,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }

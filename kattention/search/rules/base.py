@@ -1,0 +1,68 @@
+"""The protocol of a rule."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+# The logit of a token that may not come next.
+IMPOSSIBLE = -float("inf")
+
+
+class Search(NamedTuple):
+    """What a rule may ask about the search that it opens for.
+
+    Attributes:
+        rows: `B`, the number of rows.
+        width: `K`, hypotheses of a row.
+        end: Id of the end token.
+    """
+
+    rows: tf.Tensor
+    width: int
+    end: int
+
+    def spread(self, tensor):
+        """`(B, ...)` to `(B * K, ...)`: a row's value for each hypothesis."""
+        return tf.repeat(tensor, self.width, axis=0)
+
+
+class Moment(NamedTuple):
+    """One step of a search, for its `N = B * K` hypotheses.
+
+    Attributes:
+        time: Number of the step, from 0.
+        logits: The model's, float32 `(N, V)`.
+        past: The tokens produced so far, `(N, L)`, 0 from `time` on; `()` where
+            no rule needs it.
+    """
+
+    time: tf.Tensor
+    logits: tf.Tensor
+    past: tf.Tensor | tuple
+
+
+class Rule:
+    """Changes what the live hypotheses may do next.
+
+    A new rule is a subclass with `open`. Rules apply in their order, so a later
+    one may overrule an earlier one. Nothing is renormalised: the score of a
+    token stays its log-probability under the model.
+
+    Attributes:
+        needs_past: The number of past tokens that the rule looks at together;
+            0 if it does not look at `Moment.past`.
+    """
+
+    needs_past = 0
+
+    def open(self, search):
+        """Prepares the rule for a search.
+
+        Args:
+            search: The `Search`.
+
+        Returns:
+            A function `(allowed, moment) -> allowed`, from logits `(N, V)` to
+            logits in which tokens that may not come next are `-inf`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must write open()")

@@ -1,0 +1,28 @@
+"""Sequences that do not end too early."""
+
+import tensorflow as tf
+
+from kattention.search.rows import count_each_row
+from kattention.search.rules.base import IMPOSSIBLE, Rule
+
+
+class MinLength(Rule):
+    """Lets no sequence end before it has so many tokens.
+
+    Args:
+        length: Least tokens, the end token included: an integer, or integers
+            `(B,)`.
+    """
+
+    def __init__(self, length):
+        self.length = length
+
+    def open(self, search):
+        least = search.spread(count_each_row("min_length", self.length, search.rows))
+
+        def apply(allowed, moment):
+            early = (moment.time + 1 < least)[:, None]
+            is_end = tf.range(tf.shape(allowed)[-1]) == search.end
+            return tf.where(early & is_end, IMPOSSIBLE, allowed)
+
+        return apply
