@@ -66,11 +66,11 @@ def write(path, pairs):
 
 def measure(path):
     """Prints peaks of own memory until each stage, then seconds."""
-    from recipes.translation import filtering, preparation, splitting
-    from recipes.translation.encoded import encode
-    from recipes.translation.files import PairFiles
-    from recipes.translation.pipeline import Batches
-    from recipes.translation.presets import PRESETS
+    from recipes.translation.data import filtering, preparation, splitting
+    from recipes.translation.data.batches import Batches
+    from recipes.translation.data.encoded import encode
+    from recipes.translation.data.files import PairFiles
+    from recipes.translation.options import PRESETS
 
     preset = PRESETS["small"]
     peak = Peak()

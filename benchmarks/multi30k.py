@@ -12,10 +12,10 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from kattention.text import SubwordTokenizer
-from recipes.translation import corpora
-from recipes.translation.encoded import encode
-from recipes.translation.pipeline import Batches
-from recipes.translation.presets import PRESETS
+from recipes.translation.data import corpora
+from recipes.translation.data.batches import Batches
+from recipes.translation.data.encoded import encode
+from recipes.translation.options import PRESETS
 
 
 def load(data_dir, vocabulary, count=None):

@@ -1,4 +1,4 @@
-"""Where the time of a beam search goes, what sharing and stopping early save."""
+"""Where the time of a beam search goes, and what stopping early saves."""
 
 import itertools
 import os
@@ -17,7 +17,7 @@ from pairs import batches
 
 import kattention
 from kattention.search.candidates import Rules, candidates
-from recipes.translation import corpora
+from recipes.translation.data import corpora
 
 # Every part is a graph of its own, and is meant to be.
 tf.get_logger().setLevel("ERROR")
@@ -29,15 +29,13 @@ def parts(case, rounds):
     [(source, _, _)] = batches(case)
     source = tf.constant(source)
     memory, state = model.encode(source)
-    memory, state = model.share(memory, state)
     rows = len(source) * width
     output = tf.random.normal([rows, 1, case["readout"]])
     logits = tf.random.normal([rows, case["vocabulary"]])
     query = tf.random.normal([rows, case["units"]])
     vectors = tf.random.normal([rows, case["embedding"]])
     cell = model.decoder.cell
-    own = state[: len(cell.state_sizes)]
-    states = [tf.repeat(part, width, axis=0) for part in own]
+    states = [tf.repeat(part, width, axis=0) for part in state]
 
     def given(_, state):
         return logits + state[:, :1], state, None
@@ -49,13 +47,13 @@ def parts(case, rounds):
         "encoder": (lambda x: model.encode(x)[0]["key"], source, 1),
         "vocabulary projection": (model.logits, output, case["target"]),
         "softmax and top-k": (
-            lambda x: candidates(x, width + 1, Rules(-1))[0],
+            lambda x: candidates(x, width + 1, Rules((), (), None))[0],
             logits,
             case["target"],
         ),
         "attention": (
-            lambda x: cell.look_ahead([x], memory)[0],
-            query,
+            lambda x: cell.attention.attend(x, memory)[0],
+            tf.reshape(query, [len(source), width, -1]),
             case["target"],
         ),
         "decoder step with attention": (
@@ -84,38 +82,8 @@ def parts(case, rounds):
     print(f"{'readout, bookkeeping, trace':30}{1000 * rest:8.0f}ms{rest / total:8.0%}")
 
 
-def sharing(case, rounds, lengths=(30, 60, 120, 240)):
-    """Prints what a beam takes with a shared memory, of its time without one."""
-    model = network(case, packed=False)
-    print(f"\nbeam {case['beam']}, batch {case['batch']}: shared, of not shared")
-    for length in lengths:
-        case = {**case, "source": length}
-        [(source, _, _)] = batches(case)
-        graphs = [
-            _repeated(
-                lambda x, case=case, shared=shared: _translate_ids(
-                    model, x, case, shared
-                ),
-                tf.constant(source),
-                1,
-            )
-            for shared in (True, False)
-        ]
-        ratios = []
-        for _ in range(rounds + 1):  # the first one builds the graphs
-            seconds = []
-            for graph in graphs:
-                began = time.perf_counter()
-                graph()
-                seconds.append(time.perf_counter() - began)
-            ratios.append(seconds[0] / seconds[1])
-        print(f"{length:3} source tokens {median(ratios[1:]):6.2f}x")
-
-
-def _translate_ids(model, source, case, shared=True):
+def _translate_ids(model, source, case):
     memory, state = model.encode(source)
-    if shared:
-        memory, state = model.share(memory, state)
     return _search(lambda *given: model.step(*given, memory), state, case)
 
 
@@ -130,14 +98,11 @@ def _search(step, state, case):
 
 
 def _products(case, rows):
-    """Only the matrix products of a step, each weight read anew at every step.
-
-    Of the context there is none: its product was made before the first step.
-    """
+    """Only the matrix products of a step, each weight read anew at every step."""
     depth, units = 2 * case["encoder"], case["units"]
     shapes = [
         (units, case["attention"]),
-        (case["embedding"], 3 * units),
+        (case["embedding"] + depth, 3 * units),
         (units, 3 * units),
         (units + depth, case["readout"]),
         (case["readout"], case["vocabulary"]),
@@ -146,7 +111,7 @@ def _products(case, rows):
     inputs = [tf.random.normal([rows, inner]) for inner, _ in shapes]
 
     def run(x):
-        moved = [one + x[0, 0] for one in inputs]
+        moved = [tensor + x[0, 0] for tensor in inputs]
         products = [tf.matmul(i, k) for i, k in zip(moved, kernels, strict=True)]
         return tf.add_n([product[0, 0] for product in products])
 

@@ -26,13 +26,14 @@ LONG = {**REFERENCE, "batch": 16, "source": 200, "target": 200, "steps": 2}
 # What a batch of the recipes looks like on Multi30k.
 RECIPE = {"batch": 75, "source": 20, "target": 20, "steps": 10, "vocabulary": 8000}
 QUICK = {**PADDED, "batch": 4, "source": 8, "target": 8, "vocabulary": 100}
+CASES = ["padded", "long", "bfloat16", "recipe", "mechanisms", "growth", "multi30k"]
+CASES += ["all"]
 PROGRAMS = {
     "kattention": ("kattention_model", None),
     "PyTorch loop": ("torch_loop", "torch"),
     "TFA AttentionWrapper": ("tfa_wrapper", "tfa"),
     "naive Keras cell": ("naive_keras", None),
 }
-WHOLE = {"kattention, logits whole": ("kattention_whole", None)}
 JAX = {"kattention on JAX": ("kattention_jax", "jax")}
 
 
@@ -40,7 +41,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "case",
-        choices=["padded", "long", "bfloat16", "recipe", "growth", "multi30k", "all"],
+        choices=[
+            "padded",
+            "long",
+            "bfloat16",
+            "recipe",
+            "mechanisms",
+            "growth",
+            "multi30k",
+            "all",
+        ],
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
@@ -54,15 +64,17 @@ def main():
         return
     every = list(PROGRAMS)
     if options.case in ("padded", "all"):
-        everything = [*every, *WHOLE, *JAX, "floor"]
+        everything = [*every, *JAX, "floor"]
         _side_by_side("padded, 64 x 30 x 30", PADDED, everything, options.rounds)
     if options.case in ("long", "all"):
-        _side_by_side("long, 16 x 200 x 200", LONG, [*every, *WHOLE], options.rounds)
+        _side_by_side("long, 16 x 200 x 200", LONG, every, options.rounds)
     if options.case in ("bfloat16", "all"):
         case = {**PADDED, "policy": "mixed_bfloat16"}
         _side_by_side("padded, bfloat16", case, every[:2], options.rounds)
     if options.case in ("recipe", "all"):
         _recipe(options.rounds)
+    if options.case in ("mechanisms", "all"):
+        _mechanisms(options.rounds)
     if options.case in ("growth", "all"):
         _growth(options.rounds)
     if options.case in ("multi30k", "all"):
@@ -70,7 +82,7 @@ def main():
 
 
 def _side_by_side(title, case, labels, rounds):
-    programs = {**PROGRAMS, **WHOLE, **JAX, "floor": ("products", None)}
+    programs = {**PROGRAMS, **JAX, "floor": ("products", None)}
     workers = compare({label: (*programs[label], case) for label in labels}, rounds)
     print(f"\n{title}: {case['steps']} training steps, {case['policy']}")
     table(workers)
@@ -88,6 +100,21 @@ def _recipe(rounds):
     )
     print(f"\nthe recipe's model, 75 x 20 x 20: {RECIPE['steps']} training steps")
     table(workers)
+
+
+def _mechanisms(rounds):
+    """Each mechanism in the compiled loop and in the plain one."""
+    for mechanism, attend in (
+        ("bahdanau", "between"),
+        ("luong", "after"),
+        ("location", "before"),
+    ):
+        case = {**PADDED, "mechanism": mechanism, "attend": attend}
+        cases = {"compiled": case, "plain": {**case, "fast": False}}
+        program = PROGRAMS["kattention"]
+        workers = compare({n: (*program, c) for n, c in cases.items()}, rounds)
+        print(f"\n{mechanism}, attend={attend!r}, 64 x 30 x 30: {case['steps']} steps")
+        table(workers)
 
 
 def _growth(rounds):

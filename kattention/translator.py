@@ -140,7 +140,9 @@ class Translator:
         """
         return [best for best, *_ in self.nbest(texts, **options)]
 
-    def nbest(self, texts, prefixes=None, copy=(), batch_size=64, **options):
+    def nbest(
+        self, texts, prefixes=None, copy=(), batch_size=64, progress=None, **options
+    ):
         """Translates strings, and keeps all that the search found.
 
         Args:
@@ -150,6 +152,8 @@ class Translator:
                 as `"<name>"`: each is replaced by the word that it read most.
                 With `"<unk>"` the model may produce the unknown token too.
             batch_size: Strings translated at a time; it changes no result.
+            progress: A function that is called with the number of strings after
+                each batch, such as the `update` of a progress bar.
             **options: The fields of `kattention.serving.BeamOptions`:
                 `beam_width`, `length_penalty`, `coverage_penalty`,
                 `min_length`, `max_length`, `max_ratio`, `no_repeat_ngram`,
@@ -179,7 +183,7 @@ class Translator:
             lambda strings, *prefixes: self._pipeline.beam(strings, options, *prefixes),
             [text] * len(columns),
         )
-        found = _in_batches(search, columns, batch_size)
+        found = _in_batches(search, columns, batch_size, progress)
         if copy:
             found = [
                 [_with_copies(text, one, copy) for one in own]
@@ -315,7 +319,7 @@ def _strings(name, texts, count=None):
     return texts
 
 
-def _in_batches(search, columns, batch_size):
+def _in_batches(search, columns, batch_size, progress=None):
     """Runs a search over columns of equal length; lists of `Translation`s."""
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -329,6 +333,8 @@ def _in_batches(search, columns, batch_size):
         found = Hypotheses(*(None if x is None else x.numpy() for x in found))
         for row, i in enumerate(chosen):
             results[i] = _translations(found, row)
+        if progress:
+            progress(len(chosen))
     return results
 
 

@@ -14,7 +14,7 @@ from worker import serve
 from kattention.training import FusedAdam, TokenCrossentropy
 from recipes.translation.allocator import keep_freed_memory
 from recipes.translation.model import build_model
-from recipes.translation.presets import PRESETS
+from recipes.translation.options import PRESETS
 
 
 def build(case):

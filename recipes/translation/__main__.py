@@ -13,21 +13,16 @@ import keras
 from tqdm import tqdm
 
 import kattention
-from recipes.translation import (
-    align,
-    backtranslate,
-    corpora,
-    evaluate,
-    files,
-    pharaoh,
-    preparation,
-    run,
-    toy,
-    train,
+from recipes.translation import align, backtranslate, evaluate, run, toy, train
+from recipes.translation.arguments import (
+    build_parser,
+    corpus_options,
+    search_options,
+    train_options,
 )
-from recipes.translation.alignment import toy_error_rates
-from recipes.translation.arguments import build_parser, search_options
+from recipes.translation.data import corpora, files, pharaoh, preparation
 from recipes.translation.errors import UsageError
+from recipes.translation.word_links import toy_error_rates
 
 
 def main(arguments=None):
@@ -48,31 +43,9 @@ def main(arguments=None):
     return 0
 
 
-def _check_corpus(options):
-    if options.data_dir and (options.pairs or options.source):
-        raise UsageError("--data-dir goes with --data, not --pairs or --source")
-    if options.pairs or options.data:
-        if options.target:
-            raise UsageError("--target goes with --source")
-    elif bool(options.source) != bool(options.target):
-        raise UsageError("--source and --target go together")
-
-
 def _train(options):
-    _check_corpus(options)
-    if bool(options.valid_source) != bool(options.valid_target):
-        raise UsageError("--valid-source and --valid-target go together")
-    if options.valid_source and options.data:
-        raise UsageError("--valid-source goes with --pairs or --source, not --data")
-    if options.alignments and options.data:
-        raise UsageError("--alignments goes with --pairs or --source, not --data")
-    if bool(options.alignments) != bool(options.guided_alignment):
-        raise UsageError("--alignments and --guided-alignment go together")
-    if options.alignments and options.attention == "none":
-        raise UsageError("--alignments goes with --attention bahdanau")
-    if options.minutes and options.epochs:
-        raise UsageError("give either --minutes or --epochs")
-    train.train(vars(options))
+    options = train_options(options)
+    train.train(options)
     print(f"the run is in {options.output}")
 
 
@@ -117,7 +90,7 @@ def _print_rates(model, diagonal):
 
 def _pairs_to_judge(options):
     """Returns `(pairs, their name, corpus, split)`; own files are of no corpus."""
-    _check_corpus(options)
+    corpus_options(options)  # checks them
     if options.pairs or options.source:
         own = preparation.own_files(options.pairs, options.source, options.target)
         pairs = files.load_pairs(own, own.paths[0])
@@ -218,7 +191,7 @@ def _align(options):
     elif options.gold_first is not None:
         raise UsageError("--gold-first goes with --gold")
     if options.pairs or options.source:
-        _check_corpus(options)
+        corpus_options(options)  # checks them
         # A line for each pair, those that lack a side included.
         own = preparation.own_files(options.pairs, options.source, options.target)
         pairs = files.read_pairs(own)
@@ -261,17 +234,14 @@ def _plot(found, path):
 
 
 def _export(options):
-    with tqdm(total=3, desc="loading the model", disable=None) as progress:
+    with tqdm(total=2, desc="loading the model", disable=None) as progress:
         translator = _load(options)
         example = run.read_options(options.folder).get("example", "")
         progress.update()
-        progress.set_description("writing")
+        progress.set_description("writing and checking the export")
         path = translator.export(options.path, example, **search_options(options))
         progress.update()
-        progress.set_description("translating from what was written")
-        text, score = kattention.serving.check(path, example)
-        progress.update()
-    print(f"{example} -> {text} ({score:.3f})\nexported to {path}")
+    print(f"exported to {path}, which was loaded and has translated {example!r}")
 
 
 COMMANDS = {

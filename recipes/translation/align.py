@@ -4,9 +4,9 @@ import sys
 
 from tqdm import tqdm
 
-from recipes.translation import pharaoh
-from recipes.translation.alignment import align, error_rate
+from recipes.translation.data import pharaoh
 from recipes.translation.errors import UsageError
+from recipes.translation.word_links import align, error_rate
 
 BATCH = 256
 

@@ -1,4 +1,4 @@
-"""What the commands take."""
+"""The command line of the recipe."""
 
 import argparse
 from dataclasses import fields
@@ -6,9 +6,14 @@ from pathlib import Path
 
 from kattention.search import PerToken
 from kattention.serving import BeamOptions
-from recipes.translation import corpora
-from recipes.translation.presets import PRESETS, Preset
-from recipes.translation.values import natural, positive_float, positive_int
+from recipes.translation.options import (
+    PRESETS,
+    CorpusOptions,
+    Preset,
+    TrainOptions,
+    positive_float,
+    positive_int,
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,83 +43,59 @@ def _add_train(commands):
     command = commands.add_parser(
         "train",
         help="train a model, or go on with one that was stopped",
-        description="Trains a model into a run folder. Told the same --output "
-        "again, it goes on where it was stopped. The corpus picks the preset: "
-        "toy corpora 'tiny', Tatoeba's 'base', all others 'small'.",
+        description="Trains a model into a run folder. Given the same --output "
+        "again, it goes on where it was stopped. The corpus decides the preset: "
+        "'tiny' for the toy corpora, 'small' for Multi30k, 'base' for Tatoeba; for "
+        "your own text its size does.",
     )
-    _add_corpus(command, required=True)
-    command.add_argument("--valid-source", type=Path, metavar="FILE")
-    command.add_argument("--valid-target", type=Path, metavar="FILE")
-    command.add_argument(
-        "--alignments",
-        type=Path,
-        metavar="FILE",
-        help="links between the words of each own training pair, 3-4, as the align "
-        "command prints them: attention is trained to follow them",
-    )
-    command.add_argument(
-        "--output", type=Path, required=True, metavar="RUN", help="the run folder"
-    )
-    command.add_argument(
-        "--minutes",
-        type=positive_float,
-        help="wall-clock budget instead of --epochs; it drives the learning rate too",
-    )
-    command.add_argument(
-        "--limit", type=positive_int, help="train on so many pairs only"
-    )
-    command.add_argument(
-        "--attention",
-        choices=("bahdanau", "none"),
-        default="bahdanau",
-        help="'none': the control, with the encoder's final state as context",
-    )
-    command.add_argument("--seed", type=natural, default=1)
-    _add_preset(command)
-
-
-def _add_preset(command):
+    _add_fields(command, TrainOptions)
     group = command.add_argument_group("model and training")
-    group.add_argument(
-        "--preset", choices=PRESETS, help="where all of these come from but those given"
-    )
     for choice in fields(Preset):
         own = {name: getattr(preset, choice.name) for name, preset in PRESETS.items()}
         values = ", ".join(f"{name} {value}" for name, value in own.items())
-        kind = choice.metadata["kind"]
-        if kind is bool:
-            how = {"action": argparse.BooleanOptionalAction}
-        elif isinstance(kind, tuple):
-            how = {"choices": kind}
-        else:
-            how = {"type": kind, "metavar": "N"}
-        group.add_argument(
-            f"--{choice.name.replace('_', '-')}",
-            help=f"{choice.metadata['help']} ({values})",
-            **how,
-        )
+        _add_field(group, choice, f"{choice.metadata['help']} ({values})", default=None)
 
 
-def _add_corpus(command, required=False):
-    corpus = command.add_mutually_exclusive_group(required=required)
-    corpus.add_argument(
-        "--data",
-        metavar="NAME",
-        help=f"a named corpus: {', '.join(sorted(corpora.CORPORA))}",
-    )
-    corpus.add_argument(
-        "--pairs", type=Path, metavar="TSV", help="lines of source, a tab and target"
-    )
-    corpus.add_argument(
-        "--source", type=Path, metavar="FILE", help="a sentence a line; with --target"
-    )
-    command.add_argument("--target", type=Path, metavar="FILE")
-    command.add_argument(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="a folder that holds the named corpus, instead of a download",
-    )
+def _add_fields(command, options):
+    """Adds an option for each field of a dataclass."""
+    for choice in fields(options):
+        if choice.metadata:
+            text, default = choice.metadata["help"], choice.default
+            if default is not None:
+                text += f" (default: {default})"
+            _add_field(command, choice, text, default)
+
+
+def _add_field(command, choice, text, default):
+    kind = choice.metadata["kind"]
+    if kind is bool:
+        how = {"action": argparse.BooleanOptionalAction}
+    elif isinstance(kind, tuple):
+        how = {"choices": kind}
+    else:
+        how = {"type": kind, "metavar": choice.metadata["metavar"]}
+    flag = f"--{choice.name.replace('_', '-')}"
+    command.add_argument(flag, help=text, default=default, **how)
+
+
+def train_options(options):
+    """The `TrainOptions` given on the command line."""
+    given = vars(options)
+    changes = {
+        choice.name: given[choice.name]
+        for choice in fields(Preset)
+        if given[choice.name] is not None
+    }
+    return TrainOptions(**_of(TrainOptions, given), changes=changes)
+
+
+def corpus_options(options):
+    """The `CorpusOptions` given on the command line."""
+    return CorpusOptions(**_of(CorpusOptions, vars(options)))
+
+
+def _of(kind, given):
+    return {c.name: given[c.name] for c in fields(kind) if c.metadata}
 
 
 def _add_evaluate(commands):
@@ -125,7 +106,7 @@ def _add_evaluate(commands):
         "signatures, scores by source length, and the worst and best sentences.",
     )
     _add_run(command)
-    _add_corpus(command)
+    _add_fields(command, CorpusOptions)
     command.add_argument(
         "--tokenized-references",
         type=Path,
@@ -155,15 +136,15 @@ def _add_translate(commands):
         help="draw the alignment of the first sentence",
     )
     command.add_argument(
-        "--prefix", metavar="TEXT", help="what the translations shall begin with"
+        "--prefix", metavar="TEXT", help="what the translations must begin with"
     )
     command.add_argument(
         "--copy",
         action="append",
         default=[],
         metavar="MARK",
-        help="replace this, as '<name>' or '<unk>', by the source word that it read "
-        "most; may be given several times",
+        help="replace this, for example '<name>' or '<unk>', by the source word that "
+        "it read most; may be given several times",
     )
     several = command.add_mutually_exclusive_group()
     several.add_argument(
@@ -175,8 +156,8 @@ def _add_translate(commands):
         "--samples",
         type=positive_int,
         metavar="N",
-        help="draw so many translations instead, printed in the same way; of the "
-        "search options only --max-length and --max-ratio count",
+        help="draw this many translations instead, printed in the same way; of the "
+        "search options only --max-length and --max-ratio apply",
     )
     drawn = command.add_argument_group("samples")
     drawn.add_argument("--seed", type=int, help="1 if not given")
@@ -196,7 +177,7 @@ def _add_score(commands):
         "pair, with tabs between; the perplexity goes to standard error.",
     )
     _add_run(command)
-    _add_corpus(command)
+    _add_fields(command, CorpusOptions)
 
 
 def _add_align(commands):
@@ -209,7 +190,7 @@ def _add_align(commands):
         "to one source word, of all reading of which it has the largest share.",
     )
     _add_run(command)
-    _add_corpus(command)
+    _add_fields(command, CorpusOptions)
     command.add_argument(
         "--reverse",
         type=Path,
@@ -296,7 +277,7 @@ def _add_search(command):
         type=float,
         default=default.coverage_penalty,
         metavar="BETA",
-        help="what source words cost that nothing reads",
+        help="penalty for source words that are not read",
     )
     search.add_argument(
         "--min-length",
@@ -322,13 +303,13 @@ def _add_search(command):
         "--groups",
         type=positive_int,
         default=default.groups,
-        help="groups that the beam is divided into, each unlike those before",
+        help="divide the beam into groups that avoid the tokens of earlier groups",
     )
     search.add_argument(
         "--diversity",
         type=float,
         default=default.diversity,
-        help="what it costs a group to be like those before",
+        help="penalty for choosing the tokens of an earlier group",
     )
 
 

@@ -22,10 +22,10 @@ import tensorflow as tf
 import kattention
 from kattention.plotting import draw_alignment
 from recipes.translation import toy
-from recipes.translation.alignment import toy_error_rates
-from recipes.translation.arguments import build_parser
 from recipes.translation.evaluate import exact_match
+from recipes.translation.options import TrainOptions
 from recipes.translation.train import train
+from recipes.translation.word_links import toy_error_rates
 
 DATA = "toy-en-fr"
 SPLITS = ("test", "combos", "long")
@@ -68,9 +68,7 @@ def export(folder, destination):
 
 
 def _train(attention, output):
-    command = ["train", "--data", DATA, "--attention", attention]
-    options = build_parser().parse_args([*command, "--output", str(output)])
-    return train(vars(options))
+    return train(TrainOptions(data=DATA, attention=attention, output=output))
 
 
 def _shares(translator):

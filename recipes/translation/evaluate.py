@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 
 import sacrebleu
+from sacremoses import MosesPunctNormalizer, MosesTokenizer
 from tqdm import tqdm
 
-from recipes.translation import protocol
 from recipes.translation.errors import UsageError
 
 # How often the sentences are drawn anew for the bounds of a score.
@@ -34,18 +34,33 @@ class Scores:
     ranked: list[int]
 
 
-def translate_all(translator, sources, batch_size=64, **search):
-    """Translates in batches of like length, with a progress bar on a terminal."""
-    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
-    hypotheses = [""] * len(sources)
-    firsts = range(0, len(order), batch_size)
-    for first in tqdm(firsts, "translating", unit="batch", disable=None, leave=False):
-        chosen = order[first : first + batch_size]
-        texts = [sources[i] for i in chosen]
-        found = translator.translate(texts, **search)
-        for i, translation in zip(chosen, found, strict=True):
-            hypotheses[i] = translation.text
-    return hypotheses
+def translate_all(translator, sources, **search):
+    """Translates sentences, with a progress bar on a terminal."""
+    with tqdm(total=len(sources), desc="translating", disable=None, leave=False) as bar:
+        found = translator.translate(sources, progress=bar.update, **search)
+    return [translation.text for translation in found]
+
+
+def lower_and_tokenize(lines, language):
+    """Prepares lines as the references of the published Multi30k results.
+
+    Lower case, normalised punctuation, Moses tokens; BLEU is then computed
+    without further tokenisation. Two scores can be compared only if both follow
+    this protocol.
+
+    Args:
+        lines: Strings.
+        language: Their language, as "de".
+
+    Returns:
+        Strings, with a space between tokens.
+    """
+    normalizer = MosesPunctNormalizer(language)
+    tokenizer = MosesTokenizer(language)
+    return [
+        tokenizer.tokenize(normalizer.normalize(line.lower()), return_str=True)
+        for line in lines
+    ]
 
 
 def score(hypotheses, pairs, tokenized=None, language=None):
@@ -55,7 +70,7 @@ def score(hypotheses, pairs, tokenized=None, language=None):
         hypotheses: Strings.
         pairs: The `Pairs` with their references.
         tokenized: References that are lower-cased and tokenised: adds the BLEU
-            of `protocol.py`.
+            of `lower_and_tokenize`.
         language: The target's, which that protocol wants to know.
 
     Returns:
@@ -74,7 +89,7 @@ def score(hypotheses, pairs, tokenized=None, language=None):
                 f"the tokenised references must be {len(pairs)} lines, as the "
                 f"sources are, got {len(tokenized)}"
             )
-        lowered = protocol.lower_and_tokenize(hypotheses, language)
+        lowered = lower_and_tokenize(hypotheses, language)
         own = _measure(sacrebleu.BLEU, lowered, [tokenized], tokenize="none")
         metrics.append({**own, "name": f"lower-cased, tokenised {own['name']}"})
     return Scores(

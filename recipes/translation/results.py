@@ -17,12 +17,13 @@ from dataclasses import fields
 from pathlib import Path
 
 import kattention
-from recipes.translation import corpora, evaluate, pharaoh, protocol, run
+from recipes.translation import evaluate, run
 from recipes.translation.align import align_pairs
-from recipes.translation.alignment import diagonal_links, error_rate
+from recipes.translation.data import corpora, pharaoh
+from recipes.translation.data.files import iterate_lines, load_pairs
 from recipes.translation.errors import UsageError
-from recipes.translation.files import iterate_lines, load_pairs
-from recipes.translation.presets import PRESETS, Preset
+from recipes.translation.options import PRESETS, Preset
+from recipes.translation.word_links import diagonal_links, error_rate
 
 RECORDS = Path("docs/results.jsonl")
 TABLE = Path("docs/results.md")
@@ -38,7 +39,7 @@ HEAD = """# What the recipes reach
 Written by `python -m recipes.translation.results`; do not edit. All runs: two CPU
 cores, no data beyond the corpus, choices made on `val`, beam 5 with the search's
 defaults. BLEU 13a is sacreBLEU's default, cased and detokenised; lc-tok is lower-cased,
-tokenised text without further tokenisation (`recipes/translation/protocol.py`), the
+tokenised text without further tokenisation (`recipes/translation/evaluate.py`), the
 protocol of the published rows. Minutes are of the training, validation included;
 some runs shared the two cores with another, and their minutes are longer for it.
 """
@@ -96,7 +97,7 @@ def measure(folders, hansards=None):
     hypotheses = evaluate.translate_all(translator, pairs.sources)
     references = None
     if corpus.family == "multi30k":
-        references = protocol.lower_and_tokenize(pairs.targets, corpus.target)
+        references = evaluate.lower_and_tokenize(pairs.targets, corpus.target)
     scores = evaluate.score(hypotheses, pairs, references, corpus.target)
     found = {
         "data": corpus.name,

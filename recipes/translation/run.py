@@ -1,19 +1,20 @@
-"""A run folder: what a training was told, where it stands, and its best model.
+"""A run folder: the options of a training, its progress, and its best model.
 
     run.json        the options, and when the corpus is read an example
     source.model    the tokenizers
     target.model
-    training/       the corpus as ids: see `encoded.py`
+    training/       the corpus as ids: see `data/encoded.py`
     validation/
     validation.json the pairs to validate on
     model.keras     the best model so far: with the tokenizers, a `Translator`
     state-N/        everything that training needs to go on after N rounds
 
-Each file and folder is written aside and renamed: a kill at any moment leaves
-the one before or the one after, never half of one.
+Each file and folder is written under another name and then renamed: a kill at
+any moment leaves the old one or the new one, never half of it.
 """
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -21,7 +22,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recipes.translation.errors import UsageError
-from recipes.translation.presets import BEFORE
 
 RUN = "run.json"
 VALIDATION = "validation.json"
@@ -38,7 +38,8 @@ class Progress:
         steps: Steps that are done.
         seconds: Wall-clock seconds that they took, validation included.
         cpu_seconds: Seconds of all processors.
-        best_bleu: The highest validation BLEU, -1 before the first.
+        best_bleu: The validation BLEU of the best round, -1 before the first.
+        best_loss: The validation loss of that round.
         worse: Rounds since then.
         finished: Whether the training has ended.
     """
@@ -48,6 +49,7 @@ class Progress:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     best_bleu: float = -1.0
+    best_loss: float = math.inf
     worse: int = 0
     finished: bool = False
 
@@ -102,7 +104,7 @@ def read_options(folder):
         raise UsageError(f"{path} cannot be read: {error}") from None
     if not (isinstance(options, dict) and {"data", "preset"} <= options.keys()):
         raise UsageError(f"{path} is not what train wrote: it lacks data or preset")
-    return {**options, "preset": {**BEFORE, **options["preset"]}}
+    return options
 
 
 def commit():
@@ -131,7 +133,7 @@ def read_progress(folder):
         progress = Progress(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
-            f"{path} cannot be read, or is of another version: {error}"
+            f"{path} cannot be read: {error}. Choose another --output"
         ) from None
     return progress, states[-1] / "model.keras"
 

@@ -1,6 +1,6 @@
 """Training, from a corpus to a run folder."""
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import keras
@@ -13,42 +13,48 @@ from kattention.training import (
     ScheduledSampling,
     TokenCrossentropy,
 )
-from recipes.translation import corpora, filtering, preparation, run
+from recipes.translation import run
 from recipes.translation.allocator import keep_freed_memory
-from recipes.translation.encoded import open_encoded
+from recipes.translation.callbacks import Report, Reseeding, Validation
+from recipes.translation.data import filtering, preparation
+from recipes.translation.data.batches import Batches
+from recipes.translation.data.encoded import open_encoded
 from recipes.translation.errors import UsageError
 from recipes.translation.model import build_model
-from recipes.translation.pipeline import Batches
-from recipes.translation.presets import PRESETS, Preset
-from recipes.translation.reseeding import Reseeding
-from recipes.translation.validation import Report, Validation
+from recipes.translation.options import Preset, choose_preset, make_preset
 
 # Steps after which a training validates and records its state, at the latest.
 ROUND = 1000
 
 
 def train(options):
-    """Trains, or goes on with, the run that `options` describe.
+    """Trains, or goes on with, the run that the options describe.
 
     Args:
-        options: A dict of the command line's options. What decides the result
-            is recorded in the run folder and must be the same to go on.
+        options: `TrainOptions`. What decides the result is recorded in the run
+            folder and must be the same to go on.
 
     Returns:
         The `Translator` with the best model.
+
+    Example:
+
+        train(TrainOptions(pairs="my.tsv", output="runs/mine", minutes=30))
     """
-    folder = Path(options["output"])
-    recorded = _record(options)
-    preset = Preset(**recorded["preset"])
+    folder = Path(options.output)
     run.check_folder(folder)
     progress, state = run.read_progress(folder)
-    if state is not None:
-        _check_same(folder, recorded)
+    if state is None:
+        recorded = _record(options)
+    else:
+        recorded = run.read_options(folder)
+        _check_same(folder, recorded, options)
+    preset = Preset(**recorded["preset"])
     if progress.finished:
         print(f"{folder} is finished after {progress.rounds} rounds: nothing to do")
         return kattention.Translator.load(folder)
     keep_freed_memory()
-    keras.utils.set_random_seed(options["seed"])
+    keras.utils.set_random_seed(options.seed)
     run.prepare_folder(folder)
     if state is None:
         run.write_options(folder, {**recorded, "commit": run.commit()})
@@ -57,7 +63,7 @@ def train(options):
     validation = preparation.load_validation(folder)
     training = _training_batches(folder, preset)
     if state is None:
-        trained = _new_model(preset, tokenizers, recorded["attention"])
+        trained = _new_model(preset, tokenizers, options.attention)
     else:
         print(f"going on with {folder} after round {progress.rounds}")
         trained = keras.models.load_model(state)
@@ -136,7 +142,7 @@ def _fit(trained, translator, training, validation, recorded, progress, folder):
 
 
 def _raise_share(trained, budget, last):
-    """Draws more tokens as the budget is spent."""
+    """Draws more tokens as the budget runs out."""
 
     def assign(batch, logs=None):
         trained.share.assign(last * budget.share)
@@ -144,52 +150,37 @@ def _raise_share(trained, budget, last):
     return keras.callbacks.LambdaCallback(on_train_batch_begin=assign)
 
 
-def _preset(options):
-    """The preset that is named, or that fits the corpus, with what is told apart."""
-    name = options["preset"]
-    if name is None:
-        data = options["data"]
-        name = corpora.find(data)[0].preset if data else "small"
-    told = {
-        field.name: options[field.name]
-        for field in fields(Preset)
-        if options[field.name] is not None
-    }
-    return replace(PRESETS[name], **told)
-
-
 def _record(options):
-    """The options that decide the result."""
-    choices = {field.name for field in fields(Preset)}
-    recorded = {
-        name: str(value.resolve()) if isinstance(value, Path) else value
-        for name, value in options.items()
-        if name not in {"command", "output", *choices}
-    }
-    recorded["preset"] = asdict(_preset(options))
-    return recorded
+    """The options that decide the result, with all choices of the preset."""
+    recorded = _as_told(options)
+    name = choose_preset(options, lambda: preparation.count_pairs(recorded))
+    preset = asdict(make_preset(name, options.changes))
+    return {**recorded, "preset_name": name, "preset": preset}
 
 
-def _flat(recorded):
-    """The options with those of the preset among them, to name what differs."""
-    return {**recorded, **recorded["preset"], "preset": None}
+def _as_told(options):
+    """The options but for the preset and the folder, as JSON has them."""
+    told = {}
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value is not None and field.metadata.get("kind") is Path:
+            value = str(Path(value).resolve())
+        told[field.name] = value
+    for name in ("output", "changes", "preset"):
+        del told[name]
+    return told
 
 
-def _check_same(folder, recorded):
-    """Refuses to go on with a run that was told otherwise."""
-    before, recorded = _flat(run.read_options(folder)), _flat(recorded)
+def _check_same(folder, recorded, options):
+    """Refuses to go on with a run that was begun with other options."""
+    name = options.preset or recorded["preset_name"]
+    told = {**_as_told(options), **asdict(make_preset(name, options.changes))}
+    before = {**recorded, **recorded["preset"]}
     # The same corpus may have moved.
-    changed = [
-        name
-        for name in recorded
-        if name != "data_dir" and before.get(name) != recorded[name]
-    ]
+    changed = [n for n in told if n != "data_dir" and before.get(n) != told[n]]
     if changed:
         raise UsageError(
             f"{folder} was trained with other options ("
-            + ", ".join(
-                f"{name}: {before.get(name)!r}, now {recorded[name]!r}"
-                for name in changed
-            )
+            + ", ".join(f"{n}: {before.get(n)!r}, now {told[n]!r}" for n in changed)
             + "): choose another --output"
         )

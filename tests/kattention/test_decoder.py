@@ -254,6 +254,13 @@ def test_several_hypotheses_read_one_row_of_memory(rng):
         cell.step(tokens, states, cell.prepare(np.repeat(memory, 2, axis=0)))
 
 
+def test_one_config_makes_any_number_of_decoders(rng):
+    inputs, memory = data(rng)
+    config = make("after", "stack", layer=keras.layers.Dense(7)).get_config()
+    for _ in range(2):
+        assert len(AttentionRNN.from_config(config)(inputs, memory=memory)) == 6
+
+
 @pytest.mark.parametrize("return_sequences", [False, True])
 @pytest.mark.parametrize("return_state", [False, True])
 @pytest.mark.parametrize("return_scores", [False, True])

@@ -49,3 +49,11 @@ def test_an_unknown_name_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="no attribute 'Attention'"):
         kattention.Attention
+
+
+def test_dir_shows_what_there_is_and_nothing_else():
+    import kattention
+
+    assert {"BahdanauAttention", "Translator", "search"} <= set(dir(kattention))
+    assert dir(kattention) == sorted(kattention.__all__)
+    assert all(hasattr(kattention, name) for name in dir(kattention))

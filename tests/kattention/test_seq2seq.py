@@ -1,3 +1,5 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -263,3 +265,67 @@ def test_an_encoder_may_leave_the_first_state_to_zeros():
     expected = to_numpy(bare([SOURCE, TARGET]))
     logits, _ = steps(bare, SOURCE, TARGET)
     np.testing.assert_allclose(logits, expected, atol=1e-6)
+
+
+def test_embeddings_that_mask_zero_go_everywhere_without_a_warning(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    text = pytest.importorskip("kattention.text")
+    tokenizer = text.SubwordTokenizer.train(["aab bba cab.", "ba cab abc!"] * 3, 270)
+    size = tokenizer.vocabulary_size
+    plain = make_seq2seq(shared=False, vocabulary=size)
+    parts = {
+        name: keras.layers.Embedding(size, 8, mask_zero=True)
+        for name in ("source_embedding", "target_embedding")
+    }
+    config = {**plain.get_config(), **parts, "logits": keras.layers.Dense(size)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model = kattention.Seq2Seq.from_config(config)
+        model.compile("adam", TokenCrossentropy(), jit_compile=False)
+        model.fit([SOURCE, TARGET], TARGET, verbose=0)
+        whole = to_numpy(model([SOURCE, np.where(TARGET < 15, TARGET, 0)]))
+        assert np.isfinite(whole).all()
+        translator = kattention.Translator(model, tokenizer, tokenizer)
+        [found] = translator.translate(["aab cab"])
+        served = tf.saved_model.load(translator.export(tmp_path, example="cab"))
+    text = served.signatures["serving_default"](text=tf.constant(["aab cab"]))
+    assert text["translation"].numpy()[0].decode() == found.text
+
+
+@tensorflow_or_torch
+def test_packed_training_takes_the_usual_shift():
+    """A shorter row's input then still holds its end token, which predicts nothing."""
+    ids = np.array([[2, 9, 10, 11, 12, 3], [2, 13, 14, 3, 0, 0]], "int32")
+    framed = np.where(ids == 3, 0, ids)
+    packed = packed_twin(make_seq2seq())
+    shifted, expected = (
+        to_numpy(packed([SOURCE, inputs[:, :-1]])) for inputs in (ids, framed)
+    )
+    np.testing.assert_allclose(shifted, expected, atol=1e-6)
+    packed.compile(
+        "sgd", TokenCrossentropy(0.1), metrics=[TokenAccuracy()], jit_compile=False
+    )
+    losses = [
+        packed.evaluate([SOURCE, inputs[:, :-1]], ids[:, 1:], verbose=0)[0]
+        for inputs in (ids, framed)
+    ]
+    assert losses[0] == losses[1]
+    packed.fit([SOURCE, ids[:, :-1]], ids[:, 1:], verbose=0)
+
+
+def test_the_users_parts_stay_as_they_are():
+    model = make_seq2seq()
+    for part in (model.encoder, model.readout):
+        assert not part.supports_masking
+    model([SOURCE, TARGET])
+    model.encode(ops.array(SOURCE))
+    assert not model.encoder.supports_masking
+
+
+def test_one_config_makes_any_number_of_models():
+    config = make_seq2seq().get_config()
+    first, second = (kattention.Seq2Seq.from_config(config) for _ in range(2))
+    second.set_weights(first.get_weights())
+    np.testing.assert_array_equal(
+        to_numpy(first([SOURCE, TARGET])), to_numpy(second([SOURCE, TARGET]))
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recipes.translation import corpora
+from recipes.translation.data import corpora
 from recipes.translation.errors import UsageError
 
 # A folder with `multi30k/` and `tatoeba/`, as `--data-dir` wants them.

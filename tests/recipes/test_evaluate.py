@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import sacrebleu
 
-from recipes.translation import evaluate, protocol
+from recipes.translation import evaluate
+from recipes.translation.data.files import Pairs, iterate_lines
 from recipes.translation.errors import UsageError
-from recipes.translation.files import Pairs, iterate_lines
 
 SOURCES = [f"{'word ' * (1 + i)}." for i in range(12)]
 REFERENCES = [[f"the cat number {i} sat on a mat", f"cat {i}"] for i in range(12)]
@@ -77,7 +77,7 @@ def test_the_lower_cased_protocol_prepares_the_hypotheses():
 def test_the_protocol_reproduces_the_published_files(language, unlike):
     folder = Path(os.environ["KATTENTION_CORPORA"]) / "multi30k"
     raw = iterate_lines(folder / f"test_2016_flickr.{language}.gz")
-    ours = protocol.lower_and_tokenize([line.strip() for line in raw], language)
+    ours = evaluate.lower_and_tokenize([line.strip() for line in raw], language)
     published = folder / "tok" / f"test_2016_flickr.lc.norm.tok.{language}"
     theirs = list(iterate_lines(published))
     assert len(ours) == len(theirs) == 1000

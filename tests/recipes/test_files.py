@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from recipes.translation import files
+from recipes.translation.data import files
 from recipes.translation.errors import UsageError
 
 

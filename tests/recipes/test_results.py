@@ -3,7 +3,7 @@ from dataclasses import asdict, fields, replace
 
 from recipes.translation import results
 from recipes.translation.arguments import build_parser
-from recipes.translation.presets import PRESETS, Preset
+from recipes.translation.options import PRESETS, Preset
 
 
 def record(seed, bleu, **more):

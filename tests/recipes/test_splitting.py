@@ -1,8 +1,8 @@
 import pytest
 
+from recipes.translation.data.files import Pairs
+from recipes.translation.data.splitting import HELD_OUT, hold_out, limit
 from recipes.translation.errors import UsageError
-from recipes.translation.files import Pairs
-from recipes.translation.splitting import HELD_OUT, hold_out, limit
 
 
 def pairs(sources):

@@ -17,7 +17,7 @@ from functools import cache
 from hashlib import sha256
 from random import Random
 
-from recipes.translation.files import Pairs
+from recipes.translation.data.files import Pairs
 from recipes.translation.toy import english, french, german, words
 from recipes.translation.toy.meaning import Draw, combinations
 

@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 
 from kattention.text import SubwordTokenizer
-from recipes.translation import filtering
-from recipes.translation.encoded import encode, open_encoded
-from recipes.translation.files import Pairs
-from recipes.translation.pipeline import Batches
+from recipes.translation.data import filtering
+from recipes.translation.data.batches import Batches
+from recipes.translation.data.encoded import encode, open_encoded
+from recipes.translation.data.files import Pairs
 
 SOURCES = [("ab " * (1 + i % 13)).strip() for i in range(101)]
 PAIRS = Pairs(SOURCES, [[source[::-1]] for source in SOURCES])
@@ -136,5 +136,5 @@ def test_pairs_that_do_not_help_are_left_out_and_counted(tokenizer, tmp_path):
     found = filtering.select(encoded, max_tokens=20, max_ratio=4)
     assert found.chosen.tolist() == [0, 4]
     assert list(found.left_out.values()) == [2, 1, 1, 1]
-    assert "1 that came before" in str(found)
+    assert "1 duplicates" in str(found)
     assert len(Batches(encoded, 60, found.chosen)) == 2

@@ -1,8 +1,9 @@
-"""What happens after each round of training: validate, keep the best, record."""
+"""What happens in each round of training: validate, keep the best, record."""
 
 import time
 
 import keras
+import numpy as np
 import sacrebleu
 from tqdm import tqdm
 
@@ -44,17 +45,18 @@ class Validation(keras.callbacks.Callback):
         progress.rounds = epoch + 1
         progress.steps = self.budget.spent_steps
         progress.worse += 1
+        loss = logs["val_loss"]
         if self._average:
             self._average.on_test_begin()
         bleu = logs["val_bleu"] = self._bleu()
-        if bleu > progress.best_bleu:
-            progress.best_bleu = bleu
+        if self._is_better(bleu, loss):
+            progress.best_bleu, progress.best_loss = bleu, loss
             progress.worse = 0
             self.translator.save(self.folder)
         if self._average:
             self._average.on_test_end()
         if progress.worse >= self.patience:
-            print(f"no better BLEU in {self.patience} validations: stopping")
+            print(f"no better BLEU in {self.patience} rounds: stopping")
             self.model.stop_training = True
         if self.budget.share >= 1:  # the rest went into validating
             self.model.stop_training = True
@@ -62,6 +64,13 @@ class Validation(keras.callbacks.Callback):
         progress.seconds = self.budget.spent_seconds
         progress.cpu_seconds = self._cpu_seconds_before + time.process_time()
         run.write_state(self.folder, self.model, progress)
+
+    def _is_better(self, bleu, loss):
+        best = self.progress
+        if max(bleu, best.best_bleu) < 1:
+            # So low it is mostly chance; the loss still tells rounds apart.
+            return loss < best.best_loss
+        return bleu > best.best_bleu
 
     def _bleu(self):
         # Without a penalty a beam of one is greedy search: it ends at an end token.
@@ -107,3 +116,24 @@ class Report(keras.callbacks.Callback):
             f"{self.budget.spent_seconds / 60:.1f} minutes",
             flush=True,
         )
+
+
+class Reseeding(keras.callbacks.Callback):
+    """Starts each round's dropout from the seed and the round's number alone.
+
+    Keras does not save the states of a model's random generators, so without it
+    a training that was stopped would go on with other dropout.
+
+    Args:
+        seed: The training's seed.
+    """
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        states = [v for v in self.model.variables if v.path.endswith("generator_state")]
+        rng = np.random.default_rng([self.seed, epoch])
+        for state in states:
+            state.assign(rng.integers(2**31, size=state.shape))

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from kattention.text import SubwordTokenizer
-from recipes.translation import alignment, pharaoh
+from recipes.translation import alignment
+from recipes.translation.data import pharaoh
 from recipes.translation.errors import UsageError
 from recipes.translation.toy.words import split_words
 

@@ -1,4 +1,4 @@
-"""Which pairs of a corpus training shall see."""
+"""Which pairs of a corpus are trained on."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Filtered:
 
 
 def select(encoded, max_tokens, max_ratio):
-    """Leaves out pairs that are empty, long, unlike in length or there before.
+    """Leaves out pairs that are empty, long, unlike in length or duplicates.
 
     Each pair counts for the first reason that holds.
 
@@ -44,7 +44,7 @@ def select(encoded, max_tokens, max_ratio):
         "with an empty side": sides.min(axis=0) == 0,
         f"of over {max_tokens} tokens": longer > max_tokens,
         f"with a side over {max_ratio:g} times the other": longer > max_ratio * shorter,
-        "that came before": repeated,
+        "duplicates": repeated,
     }
     left = np.ones(len(encoded), bool)
     counts = {}

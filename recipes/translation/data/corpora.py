@@ -9,8 +9,7 @@ from pathlib import Path
 import keras
 
 from recipes.translation import toy
-from recipes.translation.errors import UsageError
-from recipes.translation.files import (
+from recipes.translation.data.files import (
     Pairs,
     bucket,
     decode_lines,
@@ -18,6 +17,7 @@ from recipes.translation.files import (
     read_parallel,
     split_columns,
 )
+from recipes.translation.errors import UsageError
 
 MULTI30K_URL = (
     "https://raw.githubusercontent.com/multi30k/dataset/"

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kattention.ids import END, START
-from recipes.translation.encoded import LINK_BASE
+from recipes.translation.data.encoded import LINK_BASE
 
 BUCKET_WIDTH = 4
 

@@ -1,7 +1,7 @@
-"""From what the command line names to pairs, subwords and ids in a run folder.
+"""From a corpus to subwords and ids in a run folder.
 
-What a run is trained and validated on stays in its folder: a corpus that is
-moved or changed meanwhile does not change a training that goes on.
+A run keeps what it is trained and validated on, so a corpus that is moved or
+changed later does not change a training that goes on.
 """
 
 import json
@@ -9,10 +9,11 @@ import warnings
 from dataclasses import asdict
 
 from kattention.text import SubwordTokenizer
-from recipes.translation import corpora, files, filtering, pharaoh, run, splitting
-from recipes.translation.encoded import encode
+from recipes.translation import run
+from recipes.translation.data import corpora, files, filtering, pharaoh, splitting
+from recipes.translation.data.encoded import encode
+from recipes.translation.data.files import Pairs
 from recipes.translation.errors import UsageError
-from recipes.translation.files import Pairs
 
 # Pairs from which subwords are learnt, at most.
 LEARNT_FROM = 200_000
@@ -63,6 +64,12 @@ def _load_pairs(recorded):
     if recorded["limit"]:
         training = splitting.limit(training, recorded["limit"])
     return training, validation
+
+
+def count_pairs(recorded):
+    """How many pairs the user's own files hold."""
+    own = own_files(recorded["pairs"], recorded["source"], recorded["target"])
+    return sum(1 for _ in own)
 
 
 def own_files(pairs, source, target):

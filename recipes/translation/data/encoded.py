@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from recipes.translation import pharaoh
-from recipes.translation.alignment import membership
+from recipes.translation.data import pharaoh
+from recipes.translation.word_links import membership
 
 FILES = {
     "source.ids": np.int32,
