@@ -21,12 +21,8 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 
 # Some minutes each, and large packages: not for every push.
-LAYERS = attention cells decoder decoder_errors lean recurrent sampling seq2seq shared \
-	training
-
 jax torch: %: $(VENV)-%/installed
-	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -n 2 --dist loadfile \
-		$(LAYERS:%=tests/kattention/test_%.py)
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -n 2 -m any_backend tests/kattention
 
 $(VENV)-%/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)-$*

@@ -16,7 +16,8 @@ from kattention_network import network
 from pairs import batches
 
 import kattention
-from kattention.search.candidates import Rules, candidates
+from kattention.search.candidates import candidates
+from kattention.search.rules import OpenRules
 from recipes.translation.data import corpora
 
 # Every part is a graph of its own, and is meant to be.
@@ -47,7 +48,7 @@ def parts(case, rounds):
         "encoder": (lambda x: model.encode(x)[0]["key"], source, 1),
         "vocabulary projection": (model.logits, output, case["target"]),
         "softmax and top-k": (
-            lambda x: candidates(x, width + 1, Rules((), (), None))[0],
+            lambda x: candidates(x, width + 1, OpenRules((), (), None))[0],
             logits,
             case["target"],
         ),

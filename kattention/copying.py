@@ -1,4 +1,4 @@
-"""Words that a translation takes over from its source."""
+"""Copies words of the source into a translation."""
 
 import re
 import unicodedata
@@ -9,11 +9,11 @@ from kattention.text.pieces import SPACE, piece_bytes, piece_spans
 
 
 def copy_words(source, source_tokens, target_tokens, alignment, placeholders):
-    """Puts source words in the place of placeholders.
+    """Replaces placeholders by source words.
 
-    Each placeholder gives way to the source word that its pieces read most.
-    What a piece reads of a word is the sum over the pieces of that word, so a
-    word may be cut into many on either side. One that read no word stays.
+    Each placeholder is replaced by the source word that its pieces read most.
+    The weights of a word's pieces are summed, so a word may consist of several
+    pieces on either side. A placeholder that read no word stays.
 
     Args:
         source: The source text.
@@ -50,9 +50,9 @@ def copy_words(source, source_tokens, target_tokens, alignment, placeholders):
 def _words(text):
     """The words of a text: `(start, end, bytes)`, counted in bytes.
 
-    What stands between spaces, without the signs at its ends: so "3.50",
-    "10:30" and "l'eau" are words, and so is a whole sentence in a script that
-    sets no spaces.
+    A word is what stands between spaces, without punctuation at its ends: so
+    "3.50", "10:30" and "l'eau" are words, and so is a whole sentence in a script
+    without spaces.
     """
     found = []
     for match in re.finditer(r"\S+", text):
@@ -69,7 +69,7 @@ def _is_sign(character):
 
 
 def _shares(words, spans):
-    """How much of each piece lies in each word, `(pieces, words)`."""
+    """Which share of each piece lies in each word, `(pieces, words)`."""
     shares = np.zeros((len(spans), len(words)))
     for row, (start, end) in enumerate(spans):
         for column, (first, last, _) in enumerate(words):

@@ -13,9 +13,9 @@ class Ensemble(keras.Model):
 
         p(token) = mean over m of p_m(token)
 
-    It has `encode` and `step`, so it is searched, scored, exported and held by
-    a `Translator` as one model. What it read is the mean of what the models
-    read.
+    It has `encode` and `step`, so it can be searched, scored, exported and held
+    by a `Translator` like one model. Its alignment is the mean of the models'
+    alignments.
 
     Args:
         models: Models with `encode` and `step`, as `Seq2Seq` has, of one
@@ -55,7 +55,7 @@ class Ensemble(keras.Model):
 
     def call(self, inputs, training=None):
         returned = [model(inputs, training=training) for model in self.models]
-        # Some return their alignments too.
+        # Some models return their alignments too.
         logits = [r[0] if isinstance(r, (list, tuple)) else r for r in returned]
         return _mean(logits)
 

@@ -10,8 +10,8 @@ def over_time(step, sequences, states):
     Args:
         step: `(inputs, states) -> (outputs, states)`: lists of tensors with B
             rows. The inputs are one position of each sequence.
-        sequences: Tensors `(B, T, D)`. Those after the first one whose depth
-            `D` is not static must have its depth.
+        sequences: Tensors `(B, T, D)`. If the depth `D` of one is not known
+            statically, all after it must have the same depth.
         states: Tensors with B rows.
 
     Returns:

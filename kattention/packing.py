@@ -29,9 +29,9 @@ class PackTokens(keras.layers.Layer):
         ids: Integers `(B, T)`, the inputs of a decoder.
 
     Returns:
-        A list of `(1, N, D)`, for the `N` ids after which a token is to be
-        predicted: all but padding, and but the end token, which the inputs of
-        a shorter row still hold when all rows are cut alike.
+        A list of `(1, N, D)`, for the `N` ids that are neither padding nor the
+        end token. (Inputs are targets without the last column, so shorter rows
+        still hold their end token, after which nothing is predicted.)
 
     Raises:
         ValueError: The backend is JAX, which wants shapes known in advance.

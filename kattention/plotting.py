@@ -24,7 +24,7 @@ def plot_alignment(source_tokens, target_tokens, alignment):
     """
     alignment = _checked(source_tokens, target_tokens, alignment)
     size = (1.5 + 0.4 * len(source_tokens), 1.2 + 0.4 * len(target_tokens))
-    # Not pyplot, which would keep the figure for ever.
+    # Not pyplot, which keeps a reference to every figure.
     figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(alignment, cmap="Greys", vmin=0, vmax=1)

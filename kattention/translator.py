@@ -1,4 +1,4 @@
-"""What a user holds: load, translate, save, export."""
+"""A trained model with its tokenizers: load, translate, save, export."""
 
 import os
 import tempfile
@@ -22,12 +22,12 @@ MODEL, SOURCE, TARGET = "model.keras", "source.model", "target.model"
 
 @dataclass(frozen=True)
 class Translation:
-    """A translation and where the model looked for it.
+    """A translation, and what the model read for it.
 
     Attributes:
         text: The translation.
-        score: Its log-probability, divided by the length penalty, with what
-            unread words cost if a coverage penalty was asked for.
+        score: Its log-probability divided by the length penalty, plus the
+            coverage penalty if there is one.
         source_tokens: Pieces of the source, the end token included.
         target_tokens: Pieces of the translation, the end token included.
         token_scores: The log-probability of each target token.
@@ -149,8 +149,8 @@ class Translator:
             texts: Strings.
             prefixes: Strings, one a text, that its translations begin with.
             copy: Strings that stand in translations for a word of the source,
-                as `"<name>"`: each is replaced by the word that it read most.
-                With `"<unk>"` the model may produce the unknown token too.
+                such as `"<name>"`: each is replaced by the word that it read
+                most. With `"<unk>"` the model may produce the unknown token.
             batch_size: Strings translated at a time; it changes no result.
             progress: A function that is called with the number of strings after
                 each batch, such as the `update` of a progress bar.
@@ -223,7 +223,7 @@ class Translator:
             order drawn.
         """
         texts = _strings("texts", texts)
-        # Counted as 64 bits count.
+        # Wraps around, as 64-bit integers do.
         seeds = [
             (int(seed) + i * 2**32 + 2**63) % 2**64 - 2**63 for i in range(len(texts))
         ]
@@ -243,14 +243,14 @@ class Translator:
             *[tf.TensorSpec([None], tf.float32)] * (2 if top_p < 1 else 1),
         ]
         columns = [texts, seeds, [temperature] * len(texts), [top_p] * len(texts)]
-        # Inputs, or each new temperature would take a graph of its own.
+        # As inputs: as constants each new temperature would trace a new graph.
         graph = self._graph(
             ("sample", options, len(specs), *draw.values()), search, specs
         )
         return _in_batches(graph, columns[: len(specs)], batch_size)
 
     def score(self, sources, targets, batch_size=64):
-        """Says how probable given translations are, and what they read.
+        """Scores given translations, and returns their alignments.
 
         Args:
             sources: Strings.
@@ -266,7 +266,7 @@ class Translator:
         text = tf.TensorSpec([None], tf.string)
         search = self._graph(("force",), self._pipeline.force, [text, text])
         found = _in_batches(search, [sources, targets], batch_size)
-        # The target as it was given: a tokenizer may spell it otherwise.
+        # The target as given, because decoding may change it.
         return [
             replace(one, text=target)
             for [one], target in zip(found, targets, strict=True)
@@ -294,7 +294,7 @@ class Translator:
 
     def _graph(self, key, function, specs):
         if key not in self._graphs:
-            # As an export traces it; and errors keep their one line.
+            # As in an export. AutoGraph would also add a traceback to errors.
             self._graphs[key] = tf.function(
                 function, input_signature=specs, autograph=False
             )
@@ -324,7 +324,7 @@ def _in_batches(search, columns, batch_size, progress=None):
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     texts = columns[0]
-    # Sentences of like length together: little padding.
+    # Sentences of similar length go together, for little padding.
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     results = [None] * len(texts)
     for first in range(0, len(order), batch_size):
@@ -339,7 +339,7 @@ def _in_batches(search, columns, batch_size, progress=None):
 
 
 def _translations(found, row):
-    """The hypotheses of a row, without the empty slots but for a first one."""
+    """The hypotheses of a row, without empty slots except the first one."""
     source = [piece.decode() for piece in found.source_tokens[row] if piece]
     results = []
     for k, score in enumerate(found.scores[row]):
@@ -365,13 +365,13 @@ def _translations(found, row):
 
 def _with_copies(source, found, copy):
     if found.alignment is None:
-        raise ValueError("copy needs a model with attention, to see what was read")
+        raise ValueError("copy needs a model with attention, which this one lacks")
     tokens = found.source_tokens, found.target_tokens
     return replace(found, text=copy_words(source, *tokens, found.alignment, copy))
 
 
 def _replace(path, write):
-    """Lets `write` fill a file aside, which then takes the place of `path`."""
+    """Lets `write` fill a temporary file, which then replaces `path`."""
     handle, aside = tempfile.mkstemp(
         prefix=".writing-", suffix=path.name, dir=path.parent
     )

@@ -45,6 +45,21 @@ def test_the_guide_to_search_runs():
     assert set(scope["completions"]) == expected
 
 
+def test_the_guide_to_mechanisms_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    for block in blocks("python", (ROOT / "docs/mechanisms.md").read_text()):
+        exec(block, scope)
+    served = scope["tf"].saved_model.load(scope["exported"])
+    texts = ["a corpus", "example"]
+    found = served.signatures["attention"](text=scope["tf"].constant(texts))
+    for row, expected in enumerate(scope["translator"].translate(texts)):
+        assert found["translation"][row].numpy().decode() == expected.text
+        target, source = expected.alignment.shape
+        attention = found["attention"][row, :target, :source]
+        np.testing.assert_allclose(attention, expected.alignment, atol=1e-5)
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", *GUIDES], ids=lambda p: p.name)
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text()):
@@ -68,10 +83,15 @@ def test_every_command_of_a_recipe_is_understood(page, count):
 @pytest.mark.parametrize(
     "module",
     [
+        "kattention.attention.base",
         "kattention.attention.bahdanau",
+        "kattention.attention.fixed",
+        "kattention.attention.location",
+        "kattention.attention.luong",
+        "kattention.attention.pooling",
         "kattention.decoder.cell",
         "kattention.decoder.rnn",
-        "kattention.recurrent.rnn",
+        "kattention.compiled.rnn",
         "kattention.seq2seq",
         "kattention.search.beam",
         "kattention.search.force",
@@ -84,7 +104,7 @@ def test_the_examples_of_the_docstrings_run(module):
     import tensorflow as tf
 
     module = importlib.import_module(module)
-    scope = {**vars(kattention), "keras": keras, "tf": tf}
+    scope = {**vars(kattention), "keras": keras, "ops": keras.ops, "tf": tf}
     scope |= {**vars(search), "SubwordTokenizer": SubwordTokenizer}
     finder = doctest.DocTestFinder(recurse=True)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)

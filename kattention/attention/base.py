@@ -157,9 +157,9 @@ class AttentionMechanism(keras.layers.Layer):
     def draw_noise(self, shape):
         """Draws what is random in training, for weights of `shape` `(B, T, S)`.
 
-        A loop over steps draws all of it before it starts, because a random
-        state cannot change inside a compiled loop on every backend. It then
-        adds each step's part, `(B, S)`, to the memory under the same name.
+        A loop over steps draws all of it before it starts, because on some
+        backends a random state cannot change inside a loop. It then adds each
+        step's part, `(B, S)`, to the memory under the same name.
 
         Returns:
             A dict of names and tensors of that shape. `"dropout"` holds the

@@ -68,6 +68,6 @@ class FixedContext(AttentionMechanism):
     def weigh(self, scores, memory, state):
         # What a softmax over one position is too, but Keras warns of that one.
         weights = ops.ones_like(as_precise(scores))
-        if "mask" in memory:  # a loop's padding
+        if "mask" in memory:  # the padding of a compiled loop
             weights = weights * ops.cast(memory["mask"], weights.dtype)
         return weights

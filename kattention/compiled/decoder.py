@@ -12,7 +12,8 @@ from keras import ops
 
 from kattention.compiled.gates import gates_of, linear_maps
 from kattention.compiled.loop import Fixed, Loop, Operands
-from kattention.compiled.xla import by_row, by_step, project_by_step, round_up
+from kattention.compiled.steps import by_row, by_step, project_by_step
+from kattention.compiled.xla import round_up
 from kattention.precision import as_precise
 
 # The loop of each decoder, with what was compiled for it.
@@ -77,7 +78,8 @@ def run(cell, inputs, memory, states, inputs_mask, noise):
 class _Step:
     """One step of a decoder, as `Loop` runs it.
 
-    It holds nothing of the `AttentionDecoder` itself, by which it is kept.
+    It must not refer to the `AttentionDecoder`, the weak key of `_loops`: that
+    would keep the decoder alive for ever.
     """
 
     def __init__(self, cell):
@@ -129,7 +131,7 @@ class _Parts:
         if number is not None:
             width = self.step.widths[number]
             query, self.recurrent[number] = query[:, :-width], query[:, -width:]
-        [query] = self.tools.known(lambda query: [query], lambda d: d, query)
+        [query] = self.tools.keep(lambda query: [query], lambda d: d, query)
         return query
 
     def run(self, number, inputs, states):
@@ -142,13 +144,13 @@ class _Parts:
         r = self.recurrent.get(number)
         if r is None:
             r = tools.affine(f"state {number}", [states[0]])
-        z = tools.known(gates.preactivations, gates.gradients, x, r)
+        z = tools.keep(gates.preactivations, gates.gradients, x, r)
         states = gates(z, states)
         return states[0], states
 
     def combine(self, parts):
         vector = self.tools.affine("attention_layer", parts)
-        [vector] = self.tools.known(lambda vector: [vector], lambda d: d, vector)
+        [vector] = self.tools.keep(lambda vector: [vector], lambda d: d, vector)
         return self.step.activation(vector)
 
 

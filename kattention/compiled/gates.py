@@ -1,7 +1,6 @@
 """Keras's cells as two linear maps with gates between: what compiled loops run."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import keras
 from keras import ops
@@ -9,7 +8,7 @@ from keras import ops
 from kattention.precision import as_precise
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Gates:
     """The elementwise part of a GRU or LSTM cell.
 
@@ -74,11 +73,7 @@ def _join(parts):
 def gates_of(cell):
     """Returns the `Gates` of a cell that `reason_against_cell` lets pass."""
     name = "gru" if type(cell) is keras.layers.GRUCell else "lstm"
-    return _gates(name, cell.activation, cell.recurrent_activation)
-
-
-# One object for cells alike: compiled loops are kept by it.
-_gates = cache(Gates)
+    return Gates(name, cell.activation, cell.recurrent_activation)
 
 
 def reason_against_cell(cell):

@@ -1,10 +1,10 @@
 """One loop over steps with a gradient of its own, compiled (TensorFlow).
 
 Autodiff through a loop keeps every tensor of every step and adds up the
-gradients of all weights step by step. This loop keeps what `Tools` is told to
-keep, and computes the rest of a step again on the way back, under a tape over
-that step alone. It leaves the gradients of products with weights to one large
-product after the loop.
+gradients of all weights step by step. This loop keeps only what a step names by
+`tools.keep`. On the way back it computes the rest of the step again, under a
+tape over that step alone. The gradients of weights in `tools.affine` are left to
+one large product after the loop.
 """
 
 from typing import NamedTuple
@@ -51,9 +51,10 @@ class Loop:
 
     Args:
         step: `(tools, states) -> (states, outputs)`, lists of tensors with B
-            rows. It makes products with weights by `tools.affine`, computes by
-            `tools.known` what the way back should not compute again, and is
-            otherwise pure.
+            rows. It is pure, but for the tools: it makes products with weights
+            by `tools.affine`, sums values by `tools.read`, and passes the
+            results of both through `tools.keep` before it uses them in anything
+            but a sum.
     """
 
     def __init__(self, step):
@@ -123,8 +124,8 @@ class Loop:
         def body(t, carry):
             d_states, d_constants = carry
             states = [stack[t] for stack in before]
-            known = [[stack[t] for stack in group] for group in saved]
-            tools = _Backward(operands, turned, fixed, t, known)
+            kept = [[stack[t] for stack in group] for group in saved]
+            tools = _Backward(operands, turned, fixed, t, kept)
             with tf.GradientTape() as tape:
                 tape.watch([states, operands.constants, tools.offset])
                 new, outputs = _where_valid(self._step, tools, states)
@@ -226,8 +227,8 @@ class _Forward(_Tools):
             total = x @ kernel + total
         return total
 
-    def known(self, function, gradient, *inputs):
-        """Returns `function(*inputs)`, which the way back does not compute again.
+    def keep(self, function, gradient, *inputs):
+        """Returns `function(*inputs)`, and keeps it for the way back.
 
         Args:
             function: From tensors to a list of tensors.
@@ -245,20 +246,21 @@ class _Forward(_Tools):
 
 
 class _Backward(_Tools):
-    """Records gradients, and returns what is known in place of computing it.
+    """Returns what was kept in place of computing it, and records gradients.
 
-    What is not known is a placeholder of zeros, which only `known` reads, and
-    that ignores its value.
+    On the way back `affine` and `read` return zeros. A step must pass their
+    results through `keep`, which returns the kept values, before it uses them
+    in anything but a sum: the gradients would be wrong otherwise.
     """
 
-    def __init__(self, operands, turned, fixed, time, known):
+    def __init__(self, operands, turned, fixed, time, kept):
         super().__init__(operands, fixed, time)
         self.turned = turned
-        self.known_values = iter(known)
+        self.kept = iter(kept)
         self.gradients = {}
         self.rows = tf.shape(operands.states[0])[0]
-        # Its gradient is that of the map that adds it. Watched, it makes the tape
-        # ask for it where the map has no other input.
+        # It has the gradient of the affine map that adds it. Watching it makes the
+        # tape compute that gradient even if the map has no other input.
         self.offset = self._zeros(operands.offset.shape[-1])
 
     def _zeros(self, depth):
@@ -278,8 +280,8 @@ class _Backward(_Tools):
 
         return placeholder(*inputs, *([self.offset] if offset else []))
 
-    def known(self, function, gradient, *inputs):
-        values = next(self.known_values)
+    def keep(self, function, gradient, *inputs):
+        values = next(self.kept)
 
         @tf.custom_gradient
         def placeholder(*_):
@@ -381,7 +383,8 @@ def _over_steps(body, carry, steps, length, reverse=False):
     Returns:
         The last carry and the results, stacked: `(length, ...)`.
     """
-    # What it returns is pruned: it says how many stacks there are, and of what.
+    # This call only tells the number and dtypes of the results; its operations are
+    # pruned.
     _, results = body(tf.constant(0), carry)
     stacks = [tf.TensorArray(result.dtype, length) for result in results]
 

@@ -5,9 +5,9 @@ from weakref import WeakKeyDictionary
 import keras
 from keras import ops
 
-from kattention.compiled import door
+from kattention.compiled import policy
 from kattention.compiled.gates import gates_of, linear_maps
-from kattention.compiled.xla import by_row, by_step, project_by_step
+from kattention.compiled.steps import by_row, by_step, project_by_step
 from kattention.precision import as_precise
 
 # The loop of each layer, with what was compiled for it.
@@ -66,7 +66,7 @@ class FastRNN(keras.layers.RNN):
     """
 
     def __init__(self, cell, *, fast="auto", **kwargs):
-        door.check_fast(fast)
+        policy.check_fast(fast)
         super().__init__(cell, **kwargs)
         self.fast = fast
 
@@ -78,7 +78,7 @@ class FastRNN(keras.layers.RNN):
                 f"got {depths}"
             )
         reason = "it is unrolled" if self.unroll else None
-        if not training or not door.is_fast(self, [self.cell], reason=reason):
+        if not training or not policy.is_fast(self, [self.cell], reason=reason):
             return super().inner_loop(sequences, initial_state, mask, training)
         sequences = ops.cast(sequences, self.compute_dtype)
         if mask is not None:
@@ -140,5 +140,5 @@ class _Step:
         x = tools.affine("input", [], offset=True)
         r = tools.affine("state", [states[0]])
         gates = self.gates
-        z = tools.known(gates.preactivations, gates.gradients, x, r)
+        z = tools.keep(gates.preactivations, gates.gradients, x, r)
         return gates(z, states), []

@@ -26,7 +26,7 @@ def state_sizes(cell):
 
 
 def output_size(cell):
-    """Depth of a cell's output, its first state's unless it says another."""
+    """The cell's `output_size`, or without one the depth of its first state."""
     size = getattr(cell, "output_size", None)
     return state_sizes(cell)[0] if size is None else size
 

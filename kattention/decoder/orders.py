@@ -7,7 +7,8 @@ loop, a step by hand and the compiled loop share it:
     parts.attend(query) -> context
     parts.combine([output, context]) -> attention vector    # with a layer
 
-`inputs` is a list of tensors, which a cell reads side by side.
+`inputs` is a list of tensors that are concatenated. Only the first cell takes
+more than one; the compiled loop relies on that.
 """
 
 from kattention.decoder import cells as keras_cells
@@ -20,8 +21,9 @@ class _Order:
         query_size: Depth of the query.
         output_size: Depth of the last cell's output.
         has_vector: Whether the last of the states is an attention vector.
-        query_cell: The number of the cell that runs on the query as its state,
-            in the same step; `None` if no cell does.
+        query_cell: The number of the cell whose incoming state is the query, in
+            the same step; `None` if there is no such cell. The compiled loop
+            multiplies the query once for both.
     """
 
     has_vector = False

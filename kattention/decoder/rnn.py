@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kattention import checks
-from kattention.compiled import door
+from kattention.compiled import policy
 from kattention.decoder import plain
 from kattention.decoder.cell import AttentionDecoder
 
@@ -80,7 +80,7 @@ class AttentionRNN(keras.layers.Layer):
     ):
         # Not cast by Keras: a mechanism's states stay in float32.
         super().__init__(autocast=False, **kwargs)
-        door.check_fast(fast)
+        policy.check_fast(fast)
         if not isinstance(cell, AttentionDecoder):
             raise ValueError(
                 f"cell must be a kattention.AttentionDecoder, got {cell!r}"
@@ -152,9 +152,9 @@ class AttentionRNN(keras.layers.Layer):
             reason = f"the cell is a {type(cell).__name__}, not an AttentionDecoder"
         others = [cell, cell.attention]
         if cell.attention_layer is not None:
-            reason = reason or door.reason_against_dense(cell.attention_layer)
+            reason = reason or policy.reason_against_dense(cell.attention_layer)
             others.append(cell.attention_layer)
-        return door.is_fast(self, cell.cells, others, reason)
+        return policy.is_fast(self, cell.cells, others, reason)
 
     def _prepare(self, memory, mask):
         if not isinstance(memory, dict):

@@ -8,8 +8,9 @@ with tokens `(N,)`, logits `(N, V)`, a nested `state` of `N` rows and an
 alignment `(N, S)` or `None`. `N` is always `B * K`, row-major over the batch
 and its `K` hypotheses. The search knows nothing else of the model.
 
-`beam` looks for the best sequences, `greedy` takes the best token at each
-step, `sample` draws one, and `force` follows a sequence that is given.
+`beam` searches for the best sequences, `greedy` takes the best token at each
+step, `sample` draws one, and `force` follows a given sequence. Rules, such as
+`MinLength`, say what a search must not produce.
 """
 
 from kattention.search.beam import beam

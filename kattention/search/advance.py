@@ -34,7 +34,8 @@ class Ranking(NamedTuple):
         limit: Most tokens of each row, `(B,)`.
         length_penalty: See `beam`.
         groups: Groups that the hypotheses are divided into.
-        diversity: What a token costs for each earlier group that took it.
+        diversity: Penalty for each hypothesis of earlier groups that took the
+            same token.
     """
 
     end: int
@@ -44,13 +45,14 @@ class Ranking(NamedTuple):
     diversity: float
 
 
-def advance(scores, tokens, bonus, time, live, finished, ranking):
+def advance(scores, tokens, coverage, time, live, finished, ranking):
     """Chooses the continuations of one step, group after group.
 
     Args:
         scores: Log-probabilities of the candidates, `(B, K, C)`.
         tokens: Their ids, `(B, K, C)`.
-        bonus: What a hypothesis that finishes now gains, `(B, K)` or `None`.
+        coverage: Added to the score of a hypothesis that finishes now, `(B, K)`
+            or `None`.
         time: Number of the step, from 0.
         live: Log-probabilities of the live hypotheses, `(B, K)`.
         finished: The `Finished` so far.
@@ -61,7 +63,7 @@ def advance(scores, tokens, bonus, time, live, finished, ranking):
     """
     groups = ranking.groups
     if groups == 1:
-        return _advance(scores, tokens, bonus, time, live, finished, ranking)[:2]
+        return _advance(scores, tokens, coverage, time, live, finished, ranking)[:2]
     width = live.shape[1] // groups
     taken, parts = [], []
     for group, own in enumerate(finished.split(groups)):
@@ -70,7 +72,7 @@ def advance(scores, tokens, bonus, time, live, finished, ranking):
         new_live, own, used = _advance(
             scores[:, columns],
             tokens[:, columns],
-            None if bonus is None else bonus[:, columns],
+            None if coverage is None else coverage[:, columns],
             time,
             live[:, columns],
             own._replace(parent=own.parent - columns.start),
@@ -87,14 +89,14 @@ def advance(scores, tokens, bonus, time, live, finished, ranking):
 
 
 def _cost(tokens, taken, diversity):
-    """What each candidate costs for being like those of earlier groups."""
+    """The penalty of each candidate for tokens that earlier groups took."""
     if not taken:
         return 0.0
     like = tokens[..., None] == tf.concat(taken, axis=1)[:, None, None]
     return diversity * tf.reduce_sum(tf.cast(like, tf.float32), axis=-1)
 
 
-def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
+def _advance(scores, tokens, coverage, time, live, finished, ranking, cost=0.0):
     """The same for one group, ranked by `scores - cost`.
 
     Returns:
@@ -124,8 +126,8 @@ def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
 
     def merge():
         score = normalize(scores, time + 1, ranking.length_penalty)
-        if bonus is not None:
-            score += tf.gather(bonus, parent, batch_dims=1)
+        if coverage is not None:
+            score += tf.gather(coverage, parent, batch_dims=1)
         new = Finished(
             tf.where(finishes, score, EMPTY),
             tf.where(finishes, time + 1, 0),
@@ -142,8 +144,8 @@ def _advance(scores, tokens, bonus, time, live, finished, ranking, cost=0.0):
         tf.gather(part, chosen, batch_dims=1) for part in (scores, token, gain, parent)
     )
     scores = tf.where(order > 0, scores, IMPOSSIBLE)
-    # The sum can only fall, so a hypothesis is worth most at once or, where
-    # the divisor grows, at its longest.
+    # Each further token lowers the sum. So no score can exceed that of ending at
+    # the next step or, if the divisor grows with the length, at the limit.
     best = tf.reduce_max(scores, axis=1, keepdims=True)
     upper_bound = tf.maximum(
         normalize(best, time + 2, ranking.length_penalty),

@@ -1,16 +1,16 @@
-"""Beam search that keeps its finished hypotheses and every alignment."""
+"""Beam search that keeps finished hypotheses and every alignment."""
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from kattention.search.advance import Ranking, advance
-from kattention.search.candidates import Rules, candidates
+from kattention.search.candidates import candidates
 from kattention.search.finished import Finished
 from kattention.search.penalties import check_length_penalty, coverage_score
 from kattention.search.result import Result
-from kattention.search.rows import any_rows, check_rows, count_each_row, open_state
-from kattention.search.rules import Search
+from kattention.search.rows import any_rows, check_rows, open_state, positive_each_row
+from kattention.search.rules import OpenRules, SearchSetup
 from kattention.search.rules.base import IMPOSSIBLE
 from kattention.search.stepper import Stepper, history
 from kattention.search.trace import trace
@@ -44,7 +44,7 @@ def beam(
     groups=1,
     diversity=0.5,
 ):
-    """Finds the K best sequences that it meets with K live hypotheses a row.
+    """Searches with K live hypotheses a row, and returns the K best sequences.
 
     Each step ranks the continuations of the live hypotheses. An end token
     counts when it ranks among the first K; the hypothesis then moves to a list
@@ -63,8 +63,8 @@ def beam(
             alignment `(N, S)` or `None`, with `N = B * K`, row-major over the
             batch and its hypotheses.
         state: Nested tensors of `B` rows: the state before the first step.
-            They are tiled and gathered here. What does not change between
-            steps is better kept in the closure of `step`, untiled.
+            They are tiled and gathered here. Keep what does not change between
+            steps, such as the memory, in the closure of `step`: untiled.
         start: Id of the token before the first.
         end: Id of the token that ends a sequence.
         beam_width: `K`.
@@ -74,16 +74,16 @@ def beam(
         forbid: Ids that are never produced.
         rules: What else the live hypotheses may not do: `MinLength`,
             `NoRepeatNgram` and `Prefix`, or any `Rule`, applied in order.
-        coverage_penalty: What it costs to leave source positions unread. Live
+        coverage_penalty: Penalty for source positions that are not read. Live
             hypotheses are ranked without it.
         source_mask: Booleans `(B, S)`: the positions to be read, with
             `coverage_penalty`.
-        groups: Groups of `K / groups` hypotheses, each of which searches on
-            its own and avoids the tokens of those before it.
-        diversity: What a token costs a hypothesis, in log-probability, for
-            each hypothesis of earlier groups that takes it in the same step.
-            It chooses; scores do not hold it, and two groups may still find
-            the same sequence.
+        groups: Number of groups of `K / groups` hypotheses. Each group searches
+            on its own and avoids the tokens of earlier groups.
+        diversity: Penalty, in log-probability, for a token that hypotheses of
+            earlier groups take in the same step, once for each of them. It
+            affects the choice, not the scores; two groups may still find the
+            same sequence.
 
     Returns:
         A `Result`.
@@ -117,9 +117,9 @@ def beam(
     def spread(x):
         return tf.repeat(x, beam_width, axis=0)
 
-    limit = count_each_row("max_length", max_length, rows)
+    limit = positive_each_row("max_length", max_length, rows)
     ranking = Ranking(end, limit, length_penalty, groups, diversity)
-    rules = Rules(forbid, rules, Search(rows, beam_width, end))
+    rules = OpenRules(forbid, rules, SearchSetup(rows, beam_width, end))
     step = Stepper(step)
     carried = _Hypotheses(
         tf.nest.map_structure(spread, state),
@@ -130,22 +130,22 @@ def beam(
 
     def body(time, token, carried, live, finished, written):
         logits, state, alignment = step(token, carried.state)
-        carried, bonus = carried._replace(state=state), None
+        carried, coverage = carried._replace(state=state), None
         if coverage_penalty:
             _check_aligned(step.aligned)
             carried = carried._replace(coverage=carried.coverage + alignment)
             shape = [rows, beam_width, tf.shape(alignment)[1]]
             read = tf.reshape(carried.coverage, shape)
-            bonus = coverage_penalty * coverage_score(read, source_mask)
-        # All that go on may be of one hypothesis, beside its end token. Earlier
-        # groups make so many of the best candidates dear.
+            coverage = coverage_penalty * coverage_score(read, source_mask)
+        # All K may continue one hypothesis, which may also end. With groups, the
+        # penalty may rule out K more candidates.
         count = beam_width // groups + 1 + (beam_width if groups > 1 else 0)
         scores, tokens = candidates(logits, count, rules, time, carried.past)
         several = [-1, beam_width, scores.shape[1]]
         new, finished = advance(
             tf.reshape(scores, several),
             tf.reshape(tokens, several),
-            *(bonus, time, live, finished, ranking),
+            *(coverage, time, live, finished, ranking),
         )
         stored = (new.token, new.token_score, new.parent, alignment)
         parts = zip(written, stored, strict=True)

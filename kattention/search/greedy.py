@@ -1,8 +1,8 @@
 """Greedy search: the most probable token at every step."""
 
-from kattention.search.candidates import Rules, candidates
-from kattention.search.rows import count_each_row, open_state
-from kattention.search.rules import Search
+from kattention.search.candidates import candidates
+from kattention.search.rows import open_state, positive_each_row
+from kattention.search.rules import OpenRules, SearchSetup
 from kattention.search.single import search_single
 
 
@@ -52,8 +52,8 @@ def greedy(
     Neural Networks" (2014), section 3.2, with a beam of one.
     """
     state, rows = open_state(state)
-    limit = count_each_row("max_length", max_length, rows)
-    rules = Rules(forbid, rules, Search(rows, 1, end))
+    limit = positive_each_row("max_length", max_length, rows)
+    rules = OpenRules(forbid, rules, SearchSetup(rows, 1, end))
 
     def choose(time, logits, past):
         scores, tokens = candidates(logits, 1, rules, time, past)

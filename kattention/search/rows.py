@@ -61,7 +61,7 @@ def as_ids(name, value):
     return tf.cast(value, tf.int32)
 
 
-def count_each_row(name, value, rows):
+def positive_each_row(name, value, rows):
     """An integer of at least 1, or one for each row, as int32 `(B,)`."""
     value = as_ids(name, value)
     known = tf.get_static_value(value)

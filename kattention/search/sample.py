@@ -3,10 +3,9 @@
 import tensorflow as tf
 
 from kattention.drawing import draw
-from kattention.search.candidates import Rules
 from kattention.search.result import Result
-from kattention.search.rows import count_each_row, each_row, open_state
-from kattention.search.rules import Search
+from kattention.search.rows import each_row, open_state, positive_each_row
+from kattention.search.rules import OpenRules, SearchSetup
 from kattention.search.rules.base import IMPOSSIBLE
 from kattention.search.single import search_single
 
@@ -46,11 +45,11 @@ def sample(
         num_samples: Sequences drawn for each row, `K`.
         temperature: Below 1 sharper, above 1 flatter: a number, or floats
             `(B,)`.
-        top_k: Draw from the so many most probable tokens, and those equal to
-            the last of them. 0: from all.
+        top_k: Draw from this many most probable tokens, and from those as
+            probable as the last of them. 0: from all.
         top_p: Draw from the most probable tokens that together have this
-            probability, and those equal to the last of them: a number, or
-            floats `(B,)`.
+            probability, and from those as probable as the last of them: a
+            number, or floats `(B,)`.
         start: Id of the token before the first.
         end: Id of the token that ends a sequence.
         max_length: Most tokens of a sequence: an integer, or integers `(B,)`.
@@ -85,7 +84,7 @@ def sample(
     def spread(x):
         return tf.repeat(x, num_samples, axis=0)
 
-    limit = count_each_row("max_length", max_length, rows)
+    limit = positive_each_row("max_length", max_length, rows)
     steps = tf.reduce_max(tf.concat([limit, [1]], axis=0))
     uniform = _uniform(seed, rows, num_samples, steps)
     truncates = top_k or not (isinstance(top_p, (int, float)) and top_p == 1)
@@ -97,7 +96,7 @@ def sample(
     # draws the most probable token.
     temperature = tf.minimum(tf.where(temperature > 1e-6, temperature, 1e-6), 1e6)
 
-    rules = Rules(forbid, rules, Search(rows, num_samples, end))
+    rules = OpenRules(forbid, rules, SearchSetup(rows, num_samples, end))
 
     def choose(time, logits, past):
         allowed = rules.allowed(logits, time, past)
@@ -150,7 +149,7 @@ def _uniform(seed, rows, num_samples, steps):
     sample = tf.tile(tf.range(num_samples, dtype=tf.int64), [rows])
     pairs = tf.stack([tf.repeat(seed, num_samples), sample], axis=1)
     drawn = tf.map_fn(
-        # More steps, for the sake of another row, begin with the same numbers.
+        # If another row needs more steps, this row's first numbers stay the same.
         lambda pair: tf.random.stateless_uniform([steps], pair, alg="philox"),
         tf.pad(pairs, [[0, 1], [0, 0]]),  # it does not map over no rows
         fn_output_signature=tf.TensorSpec([None]),

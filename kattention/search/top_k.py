@@ -29,7 +29,7 @@ def top_k(values, k):
         values = tf.pad(values, [[0, 0], [0, missing]], constant_values=IMPOSSIBLE)
     chunks = tf.reshape(values, [-1, -(-size // CHUNK), CHUNK])
     _, chosen = tf.math.top_k(tf.reduce_max(chunks, axis=-1), k)
-    # In their order, so that of equal values lower ids come first.
+    # In ascending order, so that lower ids come first among equal values.
     chosen = -tf.math.top_k(-chosen, k).values
     few = tf.reshape(tf.gather(chunks, chosen, batch_dims=1), [-1, k * CHUNK])
     values, index = tf.math.top_k(few, k)
@@ -40,15 +40,15 @@ def top_k(values, k):
 def log_normalizer(logits, best, id):
     """The logarithm of the sum of exponentials, `(N, 1)`.
 
-    With it a few log-probabilities are `logits - log_normalizer`; a log-softmax
-    would write the whole vocabulary twice more.
+    A few log-probabilities are `logits - log_normalizer`. A log-softmax would
+    write two more tensors of the vocabulary's size.
 
     Args:
         logits: Floats `(N, V)`.
         best: The largest logit of each row, `(N, 1)`.
-        id: Where it stands, `(N, 1)`.
+        id: Its id, `(N, 1)`.
     """
-    # At least 1 / V: no other probability is sure not to vanish.
+    # The largest probability is at least 1 / V; any other one may underflow.
     probability = tf.gather(tf.nn.softmax(logits), id, batch_dims=1)
-    # Where all is impossible it stays impossible, and is not NaN.
+    # Where every token is impossible, scores stay -inf and do not become NaN.
     return tf.where(best > IMPOSSIBLE, best - tf.math.log(probability), 0.0)

@@ -1,4 +1,4 @@
-"""From what each step wrote to whole hypotheses, once at the end."""
+"""Puts whole hypotheses together from what each step stored."""
 
 import tensorflow as tf
 
@@ -22,8 +22,8 @@ def trace(finished, tokens, token_scores, parents, alignments):
     alignments = tf.reshape(alignments, shape)
     times = tf.range(tf.shape(tokens)[0])[:, None, None]
     last = times == finished.length - 1  # (T, B, K)
-    # The K live hypotheses stand in front of the K finished ones, each of which
-    # comes from itself except at its last token.
+    # Columns 0 to K - 1 are live, K to 2K - 1 finished. A finished column points to
+    # itself, except at its last token: there to the live one that it continued.
     themselves = tf.broadcast_to(width + tf.range(width), tf.shape(last))
     sources = tf.where(last, finished.parent, themselves)
     before = _follow(tf.concat([parents, sources], axis=2))[:, :, width:]
@@ -45,13 +45,13 @@ def trace(finished, tokens, token_scores, parents, alignments):
 
 
 def _follow(parents):
-    """Where each of the last step's comes from, before every step.
+    """Finds the ancestor of each hypothesis of the last step, before every step.
 
-    A step at a time would take T rounds; with what is known of 1, 2, 4, ...
-    steps joined to twice as many, the logarithm of T is enough.
+    Going back one step at a time would take T rounds. Ancestors 1, 2, 4, ...
+    steps back are composed instead, which takes log T rounds.
 
     Args:
-        parents: From where each came, `(T, B, W)`.
+        parents: The parent of each hypothesis, `(T, B, W)`.
 
     Returns:
         `(T, B, W)`: `parents[t][parents[t + 1][...[parents[T - 1]]]]`.

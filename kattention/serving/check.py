@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-# No import of kattention: a server has none either.
+# It does not import kattention, because a server has none.
 _PROGRAM = """
 import json, sys
 import tensorflow as tf

@@ -23,12 +23,13 @@ def export(path, model, source_tokenizer, target_tokenizer, options=None, exampl
                           token_scores (B, T) and attention (B, T, S); absent
                           without attention
         nbest             translation (B, K), score (B, K)
-        sample            translation (B,), score (B,), drawn from seed (B,)
-                          int64, temperature (B,) and top_p (B,) float32; of
-                          the options only the limits count
+        sample            translation (B,), score (B,), drawn with seed (B,)
+                          int64, temperature (B,) and top_p (B,) float32; only
+                          the length limits of the options apply
 
-    The version appears whole or not at all: it is written aside, loaded in a
-    fresh process, which translates `example`, and then renamed.
+    A version appears completely or not at all: it is written to a temporary
+    folder, a fresh process loads it and translates `example`, and then it is
+    renamed.
 
     Args:
         path: The model's folder; versions are its sub-folders 1, 2, ...
@@ -55,7 +56,7 @@ def export(path, model, source_tokenizer, target_tokenizer, options=None, exampl
         raise ValueError(f"cannot write to {path}: {error.strerror}") from None
     try:
         archive = keras.export.ExportArchive()
-        # Not the model: what is tracked as a whole is saved twice.
+        # Not the model: its weights would be saved twice.
         archive.track(source_tokenizer)
         archive.track(target_tokenizer)
         pipeline = Pipeline(model, source_tokenizer, target_tokenizer)
@@ -83,7 +84,7 @@ def _signatures(pipeline, options):
 
     def attention(text):
         found = pipeline.beam(text, options)
-        # The longest of the other hypotheses must not pad the best one.
+        # Longer hypotheses of the same text must not pad the best one.
         tokens = found.target_tokens[:, 0]
         used = tf.reduce_any(tokens != "", axis=0)
         length = tf.reduce_sum(tf.cast(used, tf.int32))
@@ -125,7 +126,7 @@ def _aligns(model):
 
 
 def _rename(aside, path):
-    """Gives the folder the next free number, also when others export too."""
+    """Gives the folder the next free number, even if others export meanwhile."""
     while True:
         versions = [int(entry.name) for entry in path.iterdir() if entry.name.isdigit()]
         target = path / str(max(versions, default=0) + 1)

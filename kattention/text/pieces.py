@@ -1,4 +1,4 @@
-"""Where the pieces of a tokenized text stand in it."""
+"""The positions of subword pieces in their text."""
 
 import re
 

@@ -4,8 +4,8 @@ tensorflow-text lets the eager kernel cache own the SentencePiece resource, so
 `keras.utils.set_random_seed`, `tf.random.set_seed` and
 `keras.backend.clear_session` destroy every tokenizer of the process. With a
 `shared_name` the resource manager owns it. tensorflow-text has no argument for
-that, and the resource is made in a private class: hence this module. A test
-fails loudly should an upgrade move what it overrides.
+the name, and creates the resource in a private class, which this module
+overrides. A test fails if an upgrade moves that class.
 """
 
 import hashlib

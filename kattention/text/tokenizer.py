@@ -1,4 +1,4 @@
-"""A subword tokenizer that loses nothing, in any script."""
+"""A lossless subword tokenizer for any script."""
 
 import io
 import re
@@ -16,10 +16,10 @@ from kattention.text.sentencepiece_op import SharedSentencepieceTokenizer
 class SubwordTokenizer(tf.Module):
     """Byte-pair subwords of SentencePiece, the same eagerly and in a graph.
 
-    Every string comes back as it was, but for the character U+2581, which
-    stands for a space, and invalid UTF-8, which becomes U+FFFD: text is not
-    normalised, spaces are kept, and a character that training did not see is
-    spelt in bytes. Ids: 0 padding, 1 unknown, 2 start, 3 end.
+    Decoding returns every string unchanged: text is not normalised, spaces are
+    kept, and characters that were not in the training text are spelt in bytes.
+    Two exceptions: the character U+2581 stands for a space, and invalid UTF-8
+    becomes U+FFFD. Ids: 0 padding, 1 unknown, 2 start, 3 end.
 
     Args:
         model: A serialised SentencePiece model, as `train` makes it, bytes.
@@ -128,14 +128,14 @@ class SubwordTokenizer(tf.Module):
         return tf.strings.regex_replace(strings, r"\A ", "")
 
     def pieces(self, ids):
-        """Turns ids, of any shape, into pieces; '' for padding and strangers."""
+        """Turns ids of any shape into pieces; '' for padding and unknown ids."""
         ids = tf.convert_to_tensor(ids)
         known = (ids > PADDING) & (ids < self.vocabulary_size)
         pieces = tf.gather(tf.constant(self.vocabulary), tf.where(known, ids, 0))
         return tf.where(known, pieces, "")
 
     def continuations(self, ids):
-        """Which tokens begin with the piece of each of the ids `(B,)`.
+        """Finds the tokens that begin with the piece of each of the ids `(B,)`.
 
         Returns:
             Booleans `(B, V)`: the id itself and the pieces of text that go on
@@ -163,10 +163,10 @@ def _train(lines, vocabulary_size):
         byte_fallback=True,
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
-        # It would be taken off again in decoding, together with a real one.
+        # Decoding would remove it together with a real space.
         add_dummy_prefix=False,
         character_coverage=0.9995,
-        max_sentence_length=2**30,  # it would skip longer lines without a word
+        max_sentence_length=2**30,  # longer lines would be skipped silently
         pad_id=PADDING,
         unk_id=UNKNOWN,
         bos_id=START,

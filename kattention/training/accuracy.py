@@ -1,4 +1,4 @@
-"""The metric of a `Seq2Seq`."""
+"""Token accuracy, without padding."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from kattention.training.tokens import pack_like
 
 @keras.saving.register_keras_serializable(package="kattention")
 class TokenAccuracy(keras.metrics.Mean):
-    """The share of tokens, padding left out, whose logit no other exceeds."""
+    """The share of tokens, without padding, whose logit is the largest."""
 
     def __init__(self, name="accuracy", dtype=None):
         super().__init__(name=name, dtype=dtype)

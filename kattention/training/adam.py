@@ -5,7 +5,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="kattention")
 class FusedAdam(keras.optimizers.Adam):
-    """Keras's Adam, each weight's step of which TensorFlow takes in one kernel.
+    """Keras's Adam, with one TensorFlow kernel for each weight's step.
 
     For the gradient `g` of step `t` and `a = rate * sqrt(1 - b2^t) / (1 - b1^t)`:
 
@@ -13,12 +13,12 @@ class FusedAdam(keras.optimizers.Adam):
         v <- b2 v + (1 - b2) g^2
         w <- w - a m / (sqrt(v) + epsilon)
 
-    Keras reads and writes tensors of a weight's size some ten times for it,
-    which counts where a step is short. Equal to Keras's but for rounding, and
-    for rows of an embedding that a batch reads more than once: their gradient
-    is a sum, of which Keras 3.15 takes the squares one by one. It is Keras's
-    where that kernel does not serve: on the other backends, under a
-    `tf.distribute` strategy, and with `amsgrad`.
+    Keras runs about ten operations for this, each of which reads and writes a
+    tensor of the weight's size. The results are equal but for rounding, with
+    one exception: for rows of an embedding that a batch reads more than once,
+    Keras 3.15 squares the summands of the gradient, and this class their sum.
+    On other backends, under a `tf.distribute` strategy and with `amsgrad` it
+    falls back to Keras's own operations.
 
     Args:
         As `keras.optimizers.Adam`.
@@ -37,11 +37,11 @@ class FusedAdam(keras.optimizers.Adam):
             return
         import tensorflow as tf
 
-        # A subclass has no public way to what `build` has added.
+        # Keras has no public access to the moments for subclasses.
         index = self._get_variable_index(variable)
         moments = self._momentums[index], self._velocities[index]
-        # The rows of an embedding as a whole: those that were not read forget a
-        # little as well.
+        # Dense, for embeddings too: the moments of rows that were not read decay
+        # as well.
         gradient = tf.cast(tf.convert_to_tensor(gradient), variable.dtype)
         step = tf.cast(self.iterations + 1, gradient.dtype)
         beta_1 = tf.cast(self.beta_1, gradient.dtype)

@@ -1,4 +1,4 @@
-"""When to stop, and how fast to learn until then."""
+"""The length of a training, and its learning rate."""
 
 import math
 import time
@@ -17,7 +17,7 @@ class Budget(keras.callbacks.Callback):
         warmup: Share of the budget in which it rises.
         steps: Budget in steps, counted since the start of training.
         minutes: Budget in minutes instead.
-        spent: `(steps, seconds)` spent before: where an earlier process
+        spent: `(steps, seconds)` that an earlier process spent before it
             stopped.
 
     Raises:
@@ -68,7 +68,7 @@ class Budget(keras.callbacks.Callback):
     def learning_rate(self):
         """The rate at the present share."""
         if self.share < self.warmup:
-            # The first step must move too.
+            # Not 0 at the first step.
             return self.peak * max(self.share / self.warmup, 0.01)
         rest = (self.share - self.warmup) / (1 - self.warmup)
         return self.peak * 0.5 * (1 + math.cos(math.pi * rest))
@@ -81,7 +81,7 @@ class Budget(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = self.learning_rate()
 
     def on_train_batch_end(self, batch, logs=None):
-        # Several at once, with `steps_per_execution`.
+        # With `steps_per_execution` there are several steps between two calls.
         counted = int(self.model.optimizer.iterations)
         self.spent_steps += counted - self._counted
         self._counted = counted

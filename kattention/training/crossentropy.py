@@ -1,15 +1,15 @@
 """Cross-entropy over a large vocabulary in few passes.
 
-Logits are the largest tensor of a training step, and autodiff would read or
-write one of their size some ten times. The gradient is known: it takes the
-softmax, a product or two and one number a row.
+Logits are the largest tensor of a training step, and autodiff reads or writes a
+tensor of their size about ten times. The gradient is written by hand here: it
+needs the softmax, two products and one number for each row.
 """
 
 from keras import ops
 
 
 def check_smoothing(label_smoothing):
-    """Refuses what is no share of probability."""
+    """Refuses what is not a share of probability."""
     if not 0 <= label_smoothing < 1:
         raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing!r}")
 
@@ -17,7 +17,7 @@ def check_smoothing(label_smoothing):
 def smoothed_crossentropy(ids, logits, smoothing):
     """`(1 - e) * -log p(y) + e * mean over v of -log p(v)`, with a gradient.
 
-    First derivatives only: the gradient is a constant to an outer tape.
+    Second derivatives are not supported.
 
     Args:
         ids: `y`, integers `(N,)`, N at least 1.
@@ -32,13 +32,13 @@ def smoothed_crossentropy(ids, logits, smoothing):
 
     @ops.custom_gradient
     def losses(logits):
-        # Or an eager tape of TensorFlow would keep what happens inside.
+        # An eager tape of TensorFlow would keep what happens inside.
         logits = ops.stop_gradient(logits)
         probabilities = ops.softmax(logits, axis=-1)
         top = ops.max(logits, axis=-1)
         own = ops.squeeze(ops.take_along_axis(logits, ids, axis=-1), -1)
-        # From the top, so that large logits cost no digits. The largest
-        # probability is at least 1 / V: its logarithm is finite.
+        # Relative to the largest logit, so that large logits keep their precision.
+        # The largest probability is at least 1 / V, so its logarithm is finite.
         loss = (1 - smoothing) * (top - own) - ops.log(ops.max(probabilities, axis=-1))
         if smoothing:
             loss = loss + smoothing * (top - ops.mean(logits, axis=-1))

@@ -1,4 +1,4 @@
-"""The losses of a `Seq2Seq`: of its tokens, and of its alignments."""
+"""The losses of a `Seq2Seq`: on its tokens and on its alignments."""
 
 import keras
 from keras import ops
@@ -10,7 +10,7 @@ from kattention.training.tokens import pack_like, weigh
 
 @keras.saving.register_keras_serializable(package="kattention")
 class TokenCrossentropy(keras.losses.Loss):
-    """Cross-entropy a token, over the tokens that are not padding.
+    """Mean cross-entropy of the tokens that are not padding.
 
     For logits `z` and the token `y`, with smoothing `e`:
 
@@ -102,7 +102,7 @@ class GuidedAlignment(keras.losses.Loss):
     def call(self, y_true, y_pred):
         links = ops.cast(y_true, y_pred.dtype)
         total = ops.sum(links, axis=-1)
-        # A weight may round to 0: its gradient must stay finite. Far lower,
-        # the floor leaves a weight that is merely small its way up.
+        # A weight may round to 0, and its gradient must stay finite. The floor is
+        # so low that a weight which is merely small can still grow.
         logs = ops.log(ops.maximum(y_pred, 1e-30))
         return -ops.sum(links * logs, axis=-1) / ops.where(total == 0, 1, total)

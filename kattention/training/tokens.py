@@ -1,4 +1,4 @@
-"""Which tokens count, for losses and metrics."""
+"""Weights of tokens, for losses and metrics."""
 
 from keras import ops
 
@@ -8,7 +8,7 @@ from kattention.packing import pack
 
 
 def weigh(weights, sample_weight):
-    """Weights `(B, T)`, times those of sequences `(B,)` or of tokens, if any."""
+    """Multiplies weights `(B, T)` by sample weights of `(B,)` or `(B, T)`, if any."""
     if sample_weight is None:
         return weights
     sample_weight = ops.cast(sample_weight, weights.dtype)
@@ -20,7 +20,7 @@ def weigh(weights, sample_weight):
 def pack_like(y_pred, y_true, sample_weight, dtype):
     """Returns `(ids, weights)`, packed if the logits are.
 
-    A weight is 0 for padding, else the sample's or 1.
+    The weight of padding is 0, that of a token its sample weight or 1.
     """
     y_true = ops.convert_to_tensor(y_true)
     packed = len(y_pred.shape) == 2

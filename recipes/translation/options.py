@@ -10,8 +10,8 @@ from recipes.translation.data import corpora
 from recipes.translation.errors import UsageError
 
 ATTEND = ("before", "between", "after")
-# Own text of fewer pairs gets the first preset, of fewer than that the second.
-SIZES = {"tiny": 10_000, "small": 100_000}
+# The preset of your own text: the first one with more pairs than that.
+PRESET_BELOW = {"tiny": 10_000, "small": 100_000}
 
 
 def _kind(name, kind, holds):
@@ -269,7 +269,7 @@ def choose_preset(options, count_pairs):
     if options.data:
         return corpora.find(options.data)[0].preset
     count = count_pairs()
-    name = next((name for name, size in SIZES.items() if count < size), "base")
+    name = next((name for name, size in PRESET_BELOW.items() if count < size), "base")
     print(f"preset {name}, for {count:,} pairs of your own (--preset chooses another)")
     return name
 

@@ -13,6 +13,8 @@ from kattention.compiled.xla import can_compile
 from tests.conftest import run_python
 from tests.kattention.gradients import assert_equal, values_and_gradients
 
+pytestmark = pytest.mark.any_backend
+
 
 def draw(seed, batch, steps, source, units=5):
     rng = np.random.default_rng(seed)

@@ -9,6 +9,7 @@ from kattention import BahdanauAttention
 from tests.conftest import FLOAT64
 from tests.kattention import reference
 
+pytestmark = pytest.mark.any_backend
 to_numpy = ops.convert_to_numpy
 ROUNDING = 1e-12 if FLOAT64 else 1e-5
 

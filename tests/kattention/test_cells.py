@@ -7,6 +7,7 @@ from keras import ops, random
 
 from kattention import AttentionDecoder, AttentionRNN, BahdanauAttention
 
+pytestmark = pytest.mark.any_backend
 to_numpy = ops.convert_to_numpy
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import kattention
 
+pytestmark = pytest.mark.any_backend
 DEPTH, UNITS = 4, 5
 CELLS = {"gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell}
 compiles = pytest.mark.skipif(

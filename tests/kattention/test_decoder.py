@@ -14,6 +14,7 @@ from tests.conftest import run_python
 from tests.kattention import reference
 from tests.kattention.decoders import CELLS, data, make
 
+pytestmark = pytest.mark.any_backend
 to_numpy = ops.convert_to_numpy
 ORDERS = ("before", "between", "after")
 

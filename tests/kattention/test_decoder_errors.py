@@ -12,6 +12,8 @@ from kattention import (
 )
 from tests.kattention.decoders import make
 
+pytestmark = pytest.mark.any_backend
+
 
 def test_alignments_cannot_be_asked_of_a_mechanism_without():
     cell = AttentionDecoder(keras.layers.GRUCell(4), FixedContext())

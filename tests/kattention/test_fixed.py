@@ -6,6 +6,7 @@ from keras import ops
 
 from kattention import FixedContext
 
+pytestmark = pytest.mark.any_backend
 to_numpy = ops.convert_to_numpy
 
 

@@ -17,6 +17,7 @@ from tests.conftest import FLOAT64
 from tests.kattention.mechanisms import MECHANISMS, STATEFUL
 from tests.kattention.reference import softmax
 
+pytestmark = pytest.mark.any_backend
 to_numpy = ops.convert_to_numpy
 PRECISE = "float64" if FLOAT64 else "float32"
 ROUNDING = 1e-12 if FLOAT64 else 1e-5

@@ -9,6 +9,7 @@ from kattention import AttentionPooling
 from tests.conftest import FLOAT64
 from tests.kattention.reference import softmax
 
+pytestmark = pytest.mark.any_backend
 to_numpy = ops.convert_to_numpy
 PRECISE, ROUNDING = ("float64", 1e-12) if FLOAT64 else ("float32", 1e-5)
 

@@ -9,9 +9,12 @@ from kattention.drawing import draw
 from kattention.training import ScheduledSampling, TokenCrossentropy
 from tests.conftest import make_seq2seq
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() == "jax", reason="its loop has no gradient on JAX"
-)
+pytestmark = [
+    pytest.mark.any_backend,
+    pytest.mark.skipif(
+        keras.backend.backend() == "jax", reason="its loop has no gradient on JAX"
+    ),
+]
 SOURCE = np.array([[5, 6, 7, 3], [8, 3, 0, 0]], "int32")
 TARGET = np.array([[2, 9, 10, 11, 12], [2, 13, 14, 0, 0]], "int32")
 

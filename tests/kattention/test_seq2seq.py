@@ -10,6 +10,7 @@ from kattention.packing import PackTokens
 from kattention.training import GuidedAlignment, TokenAccuracy, TokenCrossentropy
 from tests.conftest import VOCABULARY, make_seq2seq
 
+pytestmark = pytest.mark.any_backend
 to_numpy = ops.convert_to_numpy
 tensorflow_or_torch = pytest.mark.skipif(
     keras.backend.backend() == "jax", reason="packing has no JAX"

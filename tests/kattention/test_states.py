@@ -13,6 +13,7 @@ from tests.kattention.decoders import data
 from tests.kattention.mechanisms import MECHANISMS, STATEFUL
 from tests.kattention.plain_search import START, log_softmax
 
+pytestmark = pytest.mark.any_backend
 to_numpy = ops.convert_to_numpy
 ORDERS = ("before", "between", "after")
 SOURCE = np.array([[5, 6, 7, 3], [8, 3, 0, 0]], "int32")

@@ -11,6 +11,7 @@ from kattention.training import (
 from kattention.training.crossentropy import smoothed_crossentropy
 from tests.kattention.gradients import assert_equal, values_and_gradients
 
+pytestmark = pytest.mark.any_backend
 TRUE = np.array([[1, 2, 0], [3, 0, 0]])
 
 

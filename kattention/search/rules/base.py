@@ -8,7 +8,7 @@ import tensorflow as tf
 IMPOSSIBLE = -float("inf")
 
 
-class Search(NamedTuple):
+class SearchSetup(NamedTuple):
     """What a rule may ask about the search that it opens for.
 
     Attributes:
@@ -44,22 +44,22 @@ class Moment(NamedTuple):
 class Rule:
     """Changes what the live hypotheses may do next.
 
-    A new rule is a subclass with `open`. Rules apply in their order, so a later
-    one may overrule an earlier one. Nothing is renormalised: the score of a
+    A new rule is a subclass with `open` in a file beside this one, exported by
+    `kattention.search`. Rules apply in their order, so a later one may overrule
+    an earlier one. Nothing is renormalised: the score of a
     token stays its log-probability under the model.
 
     Attributes:
-        needs_past: The number of past tokens that the rule looks at together;
-            0 if it does not look at `Moment.past`.
+        needs_past: Whether the rule looks at `Moment.past`.
     """
 
-    needs_past = 0
+    needs_past = False
 
-    def open(self, search):
+    def open(self, setup):
         """Prepares the rule for a search.
 
         Args:
-            search: The `Search`.
+            setup: The `SearchSetup`.
 
         Returns:
             A function `(allowed, moment) -> allowed`, from logits `(N, V)` to

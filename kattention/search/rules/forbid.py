@@ -15,7 +15,7 @@ class Forbid(Rule):
     def __init__(self, ids):
         self.ids = tuple(ids)
 
-    def open(self, search):
+    def open(self, setup):
         def apply(allowed, moment):
             every = tf.range(tf.shape(allowed)[-1])
             forbidden = tf.reduce_any(every[:, None] == list(self.ids), axis=1)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kattention.search.rows import count_each_row
+from kattention.search.rows import positive_each_row
 from kattention.search.rules.base import IMPOSSIBLE, Rule
 
 
@@ -17,12 +17,12 @@ class MinLength(Rule):
     def __init__(self, length):
         self.length = length
 
-    def open(self, search):
-        least = search.spread(count_each_row("min_length", self.length, search.rows))
+    def open(self, setup):
+        least = setup.spread(positive_each_row("min_length", self.length, setup.rows))
 
         def apply(allowed, moment):
             early = (moment.time + 1 < least)[:, None]
-            is_end = tf.range(tf.shape(allowed)[-1]) == search.end
+            is_end = tf.range(tf.shape(allowed)[-1]) == setup.end
             return tf.where(early & is_end, IMPOSSIBLE, allowed)
 
         return apply

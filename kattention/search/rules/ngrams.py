@@ -15,17 +15,19 @@ class NoRepeatNgram(Rule):
         ValueError: `size` is below 1.
     """
 
+    needs_past = True
+
     def __init__(self, size):
         if size < 1:
             raise ValueError(f"size must be at least 1, got {size}")
-        self.needs_past = size
+        self.size = size
 
-    def open(self, search):
-        size = self.needs_past
+    def open(self, setup):
+        size = self.size
 
         def apply(allowed, moment):
             time, past = moment.time, moment.past
-            windows = tf.shape(past)[1] - size + 1
+            windows = tf.maximum(tf.shape(past)[1] - size + 1, 0)
             # Column p: does the n-gram at p begin as the one to be completed?
             again = tf.range(windows) + size <= time
             again = tf.broadcast_to(again, [tf.shape(past)[0], windows])

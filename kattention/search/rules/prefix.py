@@ -28,15 +28,15 @@ class Prefix(Rule):
         if self.ids.shape.rank != 2:
             raise ValueError(f"prefix must be (B, P), got shape {self.ids.shape}")
 
-    def open(self, search):
-        check_rows("prefix", self.ids, search.rows)
+    def open(self, setup):
+        check_rows("prefix", self.ids, setup.rows)
         # A prefix of no columns has no first token to look at.
-        prefix = search.spread(tf.pad(self.ids, [[0, 0], [0, 1]]))
+        prefix = setup.spread(tf.pad(self.ids, [[0, 0], [0, 1]]))
         length = tf.reduce_sum(tf.cast(prefix != 0, tf.int32), axis=1)
         after = None
         if self.after is not None:
-            check_rows("after_prefix", self.after, search.rows)
-            after = search.spread(self.after)
+            check_rows("after_prefix", self.after, setup.rows)
+            after = setup.spread(self.after)
 
         def apply(allowed, moment):
             token = prefix[:, tf.minimum(moment.time, tf.shape(prefix)[1] - 1)]
