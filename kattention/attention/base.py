@@ -111,16 +111,13 @@ class AttentionMechanism(keras.layers.Layer):
         return query
 
     def score(self, query, memory, state):
-        """Scores every position of the memory.
+        """Scores every position of the memory: returns `(B, S)` or `(B, T, S)`.
 
         Args:
             query: What `project_query` returned, `(B, U)`; for a mechanism
                 without state `(B, T, U)` too.
             memory: What `prepare` returned.
             state: A tuple of tensors in the query's dtype, `()` without state.
-
-        Returns:
-            Scores `(B, S)`, or `(B, T, S)`.
         """
         raise NotImplementedError(f"{type(self).__name__} must write score()")
 
@@ -133,10 +130,7 @@ class AttentionMechanism(keras.layers.Layer):
         return masked_softmax(scores, memory.get("mask"))
 
     def next_state(self, weights, memory, state):
-        """Returns the state after a step that read with `weights` `(B, S)`.
-
-        Weights and state are float32 at least.
-        """
+        """Returns the state after a step with `weights` `(B, S)`, both float32."""
         return state
 
     # What a loop may ask for, with a default that fits most mechanisms.
@@ -174,13 +168,8 @@ class AttentionMechanism(keras.layers.Layer):
     def step(self, query, memory, state):
         """Reads once: the pure function that a compiled loop differentiates.
 
-        Args:
-            query: What `project_query` returned, `(B, U)`.
-            memory: What `prepare` returned.
-            state: A tuple of tensors.
-
-        Returns:
-            `(weights (B, S), state)`, both in float32 at least.
+        From what `project_query` returned, `(B, U)`, to `(weights (B, S), state)`,
+        both in float32 at least.
         """
         # A score is computed in one precision; the state is carried in a higher one.
         rounded = tuple(ops.cast(part, query.dtype) for part in state)

@@ -17,18 +17,7 @@ class FixedContext(AttentionMechanism):
     ends at the last valid position, the second half, read backwards, at the
     first. It has no weights to learn and returns no alignments.
 
-    Call arguments:
-        query: Floats `(B, T, Dq)`, or `(B, Dq)` for one step. Only its shape
-            counts.
-        value: Floats `(B, S, D)`.
-        value_mask: Booleans `(B, S)`.
-
-    Returns:
-        The context `(B, T, D)`, or `(B, D)` for a query of rank 2.
-
-    Raises:
-        ValueError: A rank, length or mask shape does not fit, or attention
-            scores are asked for.
+    Call arguments, returns and errors: see `AttentionMechanism`.
 
     Example:
 

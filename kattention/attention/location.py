@@ -20,9 +20,9 @@ class LocationSensitiveAttention(BahdanauAttention):
         e_ij = v . tanh(W s_i + U h_j + L f_ij + b)
 
     Then a softmax over the valid `j`, and the context is the weighted sum of
-    the values. It is for long sources that are read in order: speech, long
-    texts. The state is zero before the first step. Masks and precision: see
-    `AttentionMechanism`.
+    the values. It is for long sources that are read in order, such as speech.
+    The earlier alignments are its state, zero before the first step. A query of
+    rank 3 is read step by step.
 
     Args:
         units: Size `U` of the hidden layer that scores.
@@ -32,27 +32,10 @@ class LocationSensitiveAttention(BahdanauAttention):
             `"cumulative"` sum of all earlier ones, or `"both"`.
         use_bias: Add a bias inside the tanh.
         **kwargs: `normalize`, `dropout`, `kernel_initializer`,
-            `score_initializer` and `kernel_regularizer`, as
-            `BahdanauAttention` takes them. The initializer and the regularizer
-            are those of the filters and of `L` too.
+            `score_initializer` and `kernel_regularizer`, as for
+            `BahdanauAttention`. The kernels include the filters and `L`.
 
-    Call arguments:
-        query: Floats `(B, T, Dq)`, read step by step, or `(B, Dq)` for one
-            step.
-        value: Floats `(B, S, Dv)`, what is averaged.
-        key: Floats `(B, S, Dk)`, what is scored; `value` when absent.
-        query_mask: Booleans `(B, T)`, or `(B,)` for one step.
-        value_mask: Booleans `(B, S)`.
-        return_attention_scores: Return the weights too.
-        training: Whether dropout is on.
-
-    Returns:
-        The context `(B, T, Dv)`, or `(context, weights)` with weights
-        `(B, T, S)`. Both lack the axis `T` for a query of rank 2.
-
-    Raises:
-        ValueError: A rank, depth, length, dtype or mask shape does not fit, or
-            `history` is unknown.
+    Call arguments, returns and errors: see `AttentionMechanism`.
 
     Example:
 

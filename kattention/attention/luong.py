@@ -19,33 +19,17 @@ class LuongAttention(AttentionMechanism):
         e_ij = q_i . k_j        "dot"
 
     Then a softmax over the valid `j`, and the context is the weighted sum of
-    the values. With `scale`, scores are multiplied by a learned `gain`, which
-    starts at 1. Masks and precision: see `AttentionMechanism`.
+    the values.
 
     Args:
         score: `"general"`, or `"dot"`, which has no kernel and needs keys as
             deep as queries.
-        scale: Multiply scores by a learned gain.
+        scale: Multiply scores by a learned gain, which starts at 1.
         dropout: Rate of dropout on the weights that form the context.
         kernel_initializer: Initializer of `W`.
         kernel_regularizer: Regularizer of `W`.
 
-    Call arguments:
-        query: Floats `(B, T, Dq)`, or `(B, Dq)` for one step.
-        value: Floats `(B, S, Dv)`, what is averaged.
-        key: Floats `(B, S, Dk)`, what is scored; `value` when absent.
-        query_mask: Booleans `(B, T)`, or `(B,)` for one step.
-        value_mask: Booleans `(B, S)`.
-        return_attention_scores: Return the weights too.
-        training: Whether dropout is on.
-
-    Returns:
-        The context `(B, T, Dv)`, or `(context, weights)` with weights
-        `(B, T, S)`. Both lack the axis `T` for a query of rank 2.
-
-    Raises:
-        ValueError: A rank, depth, length, dtype or mask shape does not fit, or
-            `score` is unknown.
+    Call arguments, returns and errors: see `AttentionMechanism`.
 
     Example:
 

@@ -60,11 +60,8 @@ def run(cell, inputs, memory, states, inputs_mask, noise):
         },
         constants={"mask": mask, "dropout": _dropout_masks(cell, inputs)},
     )
-    stacks, (*outputs, weights) = loop(operands, fixed, length)
-    final = [
-        _unpad(stack, length, state)
-        for stack, state in zip(stacks, states, strict=True)
-    ]
+    final, (*outputs, weights) = loop(operands, fixed, length)
+    final = [_unpad(*pair) for pair in zip(final, states, strict=True)]
     outputs = ops.concatenate([by_row(part, length) for part in outputs], axis=-1)
     outputs = tf.ensure_shape(outputs, [None, None, cell.output_size])
     alignments = by_row(weights, length, ops.shape(memory["value"])[1])
@@ -140,7 +137,7 @@ class _Parts:
         masks = tools.fixed["dropout"][number]
         if masks:
             inputs = [x * mask for x, mask in zip(inputs, masks, strict=True)]
-        x = tools.affine(f"input {number}", inputs, offset=number == 0)
+        x = tools.affine(f"input {number}", inputs)
         r = self.recurrent.get(number)
         if r is None:
             r = tools.affine(f"state {number}", [states[0]])
@@ -232,11 +229,10 @@ def _pad_states(attention, states, memory):
     return padded
 
 
-def _unpad(stack, length, state):
-    """The last of the states in a stack, of the shape of the initial one."""
-    shape = tf.shape(state)
-    final = tf.slice(stack[length - 1], 0 * shape, shape)
-    return tf.ensure_shape(final, state.shape)
+def _unpad(state, initial):
+    """A final state in the shape of the initial one."""
+    shape = tf.shape(initial)
+    return tf.ensure_shape(tf.slice(state, 0 * shape, shape), initial.shape)
 
 
 def _float_variables(layer):

@@ -64,7 +64,6 @@ class Loop:
         # over all objects, and warns of many.
         self._forward = tf.function(lambda *a: self._run_forward(*a), **compiled)
         self._backward = tf.function(lambda *a: self._run_backward(*a), **compiled)
-        self._layout = _Layout()
 
     def __call__(self, operands, fixed, steps):
         """Runs a number of steps.
@@ -77,8 +76,8 @@ class Loop:
                 recompile.
 
         Returns:
-            `(states, outputs)`: the states after each step and the outputs,
-            lists of `(T, B, ...)`. They have gradients.
+            `(states, outputs)`: the final states, and the outputs of all steps,
+            `(T, B, ...)`. They have gradients.
         """
         steps = tf.convert_to_tensor(steps)  # a number would be compiled in
 
@@ -87,53 +86,55 @@ class Loop:
             # An eager tape would look into the compiled functions.
             tensors = [tf.stop_gradient(tensor) for tensor in tensors]
             whole = tf.nest.pack_sequence_as(operands, tensors)
-            stacks = self._forward(whole, fixed, steps)
+            final, outputs, saved = self._forward(whole, fixed, steps)
 
             def gradient(*upstreams):
-                found = self._gradients(whole, fixed, steps, stacks, upstreams)
+                upstreams = upstreams[: len(final)], upstreams[len(final) :]
+                found = self._gradients(whole, fixed, steps, saved, upstreams)
                 return tf.nest.flatten(found)
 
-            return tuple(stacks[: self._layout.shown]), gradient
+            return (*final, *outputs), gradient
 
-        shown, layout = run(*tf.nest.flatten(operands)), self._layout
-        states = [
+        returned, count = run(*tf.nest.flatten(operands)), len(operands.states)
+        final = [
             # What was compiled does not tell its static shapes.
-            tf.ensure_shape(shown[place], [None, *initial.shape])
-            for place, initial in zip(layout.states, operands.states, strict=True)
+            tf.ensure_shape(state, initial.shape)
+            for state, initial in zip(returned, operands.states, strict=False)
         ]
-        return states, [shown[place] for place in layout.outputs]
+        return final, list(returned[count:])
 
     def _run_forward(self, operands, fixed, steps):
-        """Stacks what is returned, then what the way back needs."""
+        """Returns the final states, the outputs, and what the way back needs."""
 
         def body(t, states):
             tools = _Forward(operands, fixed, t)
-            new, outputs = _where_valid(self._step, tools, states)
-            return new, self._layout.arrange(states, new, outputs, tools)
+            new, outputs = self._step(tools, states)
+            new = tools.where_valid(new, states)
+            return new, (outputs, (new, tools.kept, tools.inputs))
 
         length = tf.shape(operands.offset)[0]
-        return _over_steps(body, list(operands.states), steps, length)[1]
+        carry = list(operands.states)
+        final, (outputs, saved) = _over_steps(body, carry, steps, length)
+        return final, outputs, saved
 
-    def _run_backward(self, operands, turned, fixed, steps, before, saved, upstreams):
+    def _run_backward(self, operands, turned, fixed, steps, before, kept, upstreams):
         """Goes back through the steps.
 
         Returns the gradients of the initial states and of the constants, and
         stacks of the gradients of each affine map and of what was read."""
-        layout = self._layout
+        d_final, d_outputs = upstreams
 
         def body(t, carry):
             d_states, d_constants = carry
             states = [stack[t] for stack in before]
-            kept = [[stack[t] for stack in group] for group in saved]
             tools = _Backward(operands, turned, fixed, t, kept)
             with tf.GradientTape() as tape:
                 tape.watch([states, operands.constants, tools.offset])
-                new, outputs = _where_valid(self._step, tools, states)
-            arrived = [upstream[t] for upstream in upstreams]
-            for place, d_state in zip(layout.states, d_states, strict=True):
-                arrived[place] += d_state
+                new, outputs = self._step(tools, states)
+                results = tools.where_valid(new, states), outputs
+            arrived = d_states, [upstream[t] for upstream in d_outputs]
             d_states, found = tape.gradient(
-                layout.unique(new, outputs), [states, operands.constants], arrived
+                results, [states, operands.constants], arrived
             )
             d_states = [
                 tf.zeros_like(state) if d is None else d
@@ -141,42 +142,34 @@ class Loop:
             ]
             # A constant that no step reads keeps its zeros.
             found = tf.nest.map_structure(
-                lambda total, own: total if own is None else total + own,
-                *(d_constants, found),
+                lambda total, d: total if d is None else total + d, d_constants, found
             )
-            return [d_states, found], layout.record(tools)
+            return [d_states, found], tools.all_gradients()
 
-        carry = [list(operands.states), operands.constants]
-        zeros = tf.nest.map_structure(tf.zeros_like, carry)
+        zeros = tf.nest.map_structure(tf.zeros_like, operands.constants)
         length = tf.shape(before[0])[0]
-        return _over_steps(body, zeros, steps, length, reverse=True)
+        return _over_steps(body, [list(d_final), zeros], steps, length, reverse=True)
 
-    def _gradients(self, operands, fixed, steps, stacks, upstreams):
+    def _gradients(self, operands, fixed, steps, saved, upstreams):
         """The gradients of all operands, as `Operands`."""
-        layout = self._layout
+        states, kept, inputs = saved
         before = [
-            tf.concat([initial[None], stacks[place][:-1]], 0)
-            for initial, place in zip(operands.states, layout.states, strict=True)
+            tf.concat([initial[None], stack[:-1]], 0)
+            for initial, stack in zip(operands.states, states, strict=True)
         ]
         # Once, not at every step, and out of XLA's sight, which would undo it.
         turned = tf.nest.map_structure(tf.transpose, operands.kernels)
         # A compiled call holds what it is given: no more than it reads.
         read = operands._replace(offset=operands.offset[:1], kernels={})
-        saved = [[stacks[place] for place in group] for group in layout.saved]
-        (d_states, d_constants), recorded = self._backward(
-            read, turned, fixed, steps, before, saved, upstreams
+        (d_states, d_constants), d = self._backward(
+            read, turned, fixed, steps, before, kept, upstreams
         )
-        d = {name: recorded[place] for name, place in layout.gradients.items()}
-        inputs = {
-            name: [(before if is_state else stacks)[place] for is_state, place in own]
-            for name, own in layout.inputs.items()
-        }
         d_value = []
         if operands.value:
             d_value = [tf.einsum("tbs,tbd->bsd", *inputs[READ], d[READ])]
         return Operands(
             states=d_states,
-            offset=d[layout.offset],
+            offset=d[OFFSET],
             kernels={
                 name: [_outer(stack, d[name]) for stack in inputs[name]]
                 for name in operands.kernels
@@ -187,8 +180,8 @@ class Loop:
         )
 
 
-# The name of what `read` does, beside those of the affine maps.
-READ = "read"
+# The name of what `read` does, and of the affine map that adds the offset.
+READ, OFFSET = "read", "input 0"
 
 
 class _Tools:
@@ -198,8 +191,18 @@ class _Tools:
         self.operands = operands
         self.constants = operands.constants
         self.fixed = fixed.constants
+        self.time = time
         self.by_step = {name: part[time] for name, part in fixed.by_step.items()}
         self.valid = None if isinstance(fixed.valid, tuple) else fixed.valid[time]
+
+    def where_valid(self, new, old):
+        """The new states, or the old ones where this step is not valid."""
+        if self.valid is None:
+            return new
+        return [
+            tf.where(tf.reshape(self.valid, [-1] + [1] * (len(a.shape) - 1)), a, b)
+            for a, b in zip(new, old, strict=True)
+        ]
 
 
 class _Forward(_Tools):
@@ -207,22 +210,20 @@ class _Forward(_Tools):
 
     def __init__(self, operands, fixed, time):
         super().__init__(operands, fixed, time)
-        self.offset = operands.offset[time]
-        self.inputs, self.saved, self.offset_name = {}, [], None
+        self.inputs, self.kept = {}, []
 
-    def affine(self, name, inputs, offset=False):
+    def affine(self, name, inputs):
         """Returns the sum of `x K` over inputs and their kernels, plus the bias.
 
         Args:
-            name: The name of the kernels and the bias in the operands.
+            name: The name of the kernels and the bias in the operands. The map
+                `OFFSET` adds the projected inputs of this step too.
             inputs: A list of `x`, `(B, I)`.
-            offset: Whether to add this step's projected inputs.
         """
         self.inputs[name] = inputs
         total = self.operands.biases[name]
-        if offset:
-            self.offset_name = name
-            total = self.offset + total
+        if name == OFFSET:
+            total = self.operands.offset[self.time] + total
         for x, kernel in zip(inputs, self.operands.kernels[name], strict=True):
             total = x @ kernel + total
         return total
@@ -236,7 +237,7 @@ class _Forward(_Tools):
             *inputs: Tensors.
         """
         values = function(*inputs)
-        self.saved.append(values)
+        self.kept.append(values)
         return values
 
     def read(self, weights):
@@ -266,8 +267,8 @@ class _Backward(_Tools):
     def _zeros(self, depth):
         return tf.zeros([self.rows, depth], self.operands.offset.dtype)
 
-    def affine(self, name, inputs, offset=False):
-        depth = self.operands.biases[name].shape[0]
+    def affine(self, name, inputs):
+        depth, offset = self.operands.biases[name].shape[0], name == OFFSET
 
         @tf.custom_gradient
         def placeholder(*_):
@@ -281,7 +282,7 @@ class _Backward(_Tools):
         return placeholder(*inputs, *([self.offset] if offset else []))
 
     def keep(self, function, gradient, *inputs):
-        values = next(self.kept)
+        values = [stack[self.time] for stack in next(self.kept)]
 
         @tf.custom_gradient
         def placeholder(*_):
@@ -302,97 +303,32 @@ class _Backward(_Tools):
 
         return placeholder(weights)
 
-    def gradient_of(self, name):
-        """What was recorded; zeros where nothing depends on the map."""
-        if name in self.gradients:
-            return self.gradients[name]
-        return self._zeros(self.operands.biases[name].shape[0])
-
-
-class _Layout:
-    """Where in the stacks each result of a step stands.
-
-    Tensors that are the same object are stacked once. The step is traced before
-    its stacks are read, and every trace finds the same.
-    """
-
-    def arrange(self, before, new, outputs, tools):
-        """Takes down the results of a step; returns what to stack."""
-        unique = _Unique()
-        self.states = [unique.place(tensor) for tensor in new]
-        self.outputs = [unique.place(tensor) for tensor in outputs]
-        self.shown = len(unique.tensors)
-        self.saved = [[unique.place(tensor) for tensor in g] for g in tools.saved]
-        states = {id(tensor): place for place, tensor in enumerate(before)}
-        # For each map the places of its inputs, among the states before the step
-        # or among the stacks.
-        self.inputs = {
-            name: [
-                (True, states[id(x)]) if id(x) in states else (False, unique.place(x))
-                for x in inputs
-            ]
-            for name, inputs in tools.inputs.items()
+    def all_gradients(self):
+        """What was recorded, with zeros for maps that nothing depends on."""
+        zeros = {
+            name: self._zeros(bias.shape[0])
+            for name, bias in self.operands.biases.items()
+            if name not in self.gradients
         }
-        self.offset = tools.offset_name
-        return unique.tensors
-
-    def unique(self, new, outputs):
-        """What `arrange` puts first: the states and outputs that are returned."""
-        unique = _Unique()
-        for tensor in (*new, *outputs):
-            unique.place(tensor)
-        return unique.tensors
-
-    def record(self, tools):
-        """Takes down the gradients of a step's maps; returns what to stack."""
-        unique = _Unique()
-        self.gradients = {
-            name: unique.place(tools.gradient_of(name)) for name in self.inputs
-        }
-        return unique.tensors
-
-
-class _Unique:
-    """Tensors in order, each object once."""
-
-    def __init__(self):
-        self.tensors = []
-
-    def place(self, tensor):
-        for place, known in enumerate(self.tensors):
-            if known is tensor:
-                return place
-        self.tensors.append(tensor)
-        return len(self.tensors) - 1
-
-
-def _where_valid(step, tools, states):
-    """Takes a step; the states stay as they are where it is not valid."""
-    new, outputs = step(tools, states)
-    if tools.valid is not None:
-        new = [
-            tf.where(tf.reshape(tools.valid, [-1] + [1] * (len(a.shape) - 1)), a, b)
-            for a, b in zip(new, states, strict=True)
-        ]
-    return new, outputs
+        return {**zeros, **self.gradients}
 
 
 def _over_steps(body, carry, steps, length, reverse=False):
     """Runs `body(t, carry) -> carry, results` for `steps` of `length` places.
 
     Returns:
-        The last carry and the results, stacked: `(length, ...)`.
+        The last carry and the results, nested tensors, stacked: `(length, ...)`.
     """
-    # This call only tells the number and dtypes of the results; its operations are
+    # This call only tells structure and dtypes of the results; its operations are
     # pruned.
-    _, results = body(tf.constant(0), carry)
-    stacks = [tf.TensorArray(result.dtype, length) for result in results]
+    _, example = body(tf.constant(0), carry)
+    stacks = [tf.TensorArray(part.dtype, length) for part in tf.nest.flatten(example)]
 
     def loop_body(i, carry, stacks):
-        carry, results = body(steps - 1 - i if reverse else i, carry)
         t = steps - 1 - i if reverse else i
-        stacks = [s.write(t, r) for s, r in zip(stacks, results, strict=True)]
-        return i + 1, carry, stacks
+        carry, results = body(t, carry)
+        parts = zip(stacks, tf.nest.flatten(results), strict=True)
+        return i + 1, carry, [stack.write(t, part) for stack, part in parts]
 
     _, carry, stacks = tf.while_loop(
         lambda i, *_: i < steps,
@@ -400,7 +336,8 @@ def _over_steps(body, carry, steps, length, reverse=False):
         (0, carry, stacks),
         maximum_iterations=length,
     )
-    return carry, [stack.stack() for stack in stacks]
+    stacked = [stack.stack() for stack in stacks]
+    return carry, tf.nest.pack_sequence_as(example, stacked)
 
 
 def _outer(left, right):

@@ -107,7 +107,7 @@ class FastRNN(keras.layers.RNN):
 
 def _run(cell, sequences, states, mask):
     """Runs a cell; returns all outputs `(B, T, H)` and the final states."""
-    from kattention.compiled.loop import Fixed, Loop, Operands
+    from kattention.compiled.loop import OFFSET, Fixed, Loop, Operands
 
     if 0 < cell.dropout < 1:
         # Drawn by the layer, once a sequence.
@@ -115,30 +115,31 @@ def _run(cell, sequences, states, mask):
         sequences = sequences * ops.expand_dims(dropout, 1)
     gates, length = gates_of(cell), ops.shape(sequences)[1]
     if cell not in _loops:
-        _loops[cell] = Loop(_Step(gates))
+        _loops[cell] = Loop(_Step(gates, OFFSET))
     kernel, bias, recurrent, recurrent_bias = linear_maps(cell)
     operands = Operands(
         states=[as_precise(state) for state in states],
         offset=project_by_step(sequences, kernel),
-        kernels={"input": [], "state": [recurrent]},
-        biases={"input": bias, "state": recurrent_bias},
+        kernels={OFFSET: [], "state": [recurrent]},
+        biases={OFFSET: bias, "state": recurrent_bias},
         value=[],
         constants={},
     )
     fixed = Fixed() if mask is None else Fixed(by_step(mask, sequences) > 0)
-    stacks, _ = _loops[cell](operands, fixed, length)
-    return by_row(stacks[0], length), [stack[length - 1] for stack in stacks]
+    states, [outputs] = _loops[cell](operands, fixed, length)
+    return by_row(outputs, length), states
 
 
 class _Step:
     """One step of a cell, as `Loop` runs it."""
 
-    def __init__(self, gates):
-        self.gates = gates
+    def __init__(self, gates, offset):
+        self.gates, self.offset = gates, offset
 
     def __call__(self, tools, states):
-        x = tools.affine("input", [], offset=True)
+        x = tools.affine(self.offset, [])
         r = tools.affine("state", [states[0]])
         gates = self.gates
         z = tools.keep(gates.preactivations, gates.gradients, x, r)
-        return gates(z, states), []
+        new = gates(z, states)
+        return new, tools.where_valid(new, states)[:1]
