@@ -11,13 +11,12 @@ LARGEST_THRESHOLD = 32 * 2**20
 def keep_freed_memory():
     """Keeps the memory that a training step frees, for the next step.
 
-    glibc returns blocks to the system when they are freed, large ones at once,
-    and the system clears every page of them when they are asked for again. Does
-    nothing where there is no glibc.
+    glibc returns large freed blocks to the system, which clears every page when
+    they are requested again. Does nothing without glibc.
     """
     mallopt = sys.platform == "linux" and getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(M_MMAP_THRESHOLD, LARGEST_THRESHOLD)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        # Of heaps of their own threads could not use what others have freed.
+        # With a heap for each thread, none could use what others have freed.
         mallopt(M_ARENA_MAX, 1)

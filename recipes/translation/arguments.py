@@ -186,8 +186,8 @@ def _add_align(commands):
         help="say which word is the translation of which",
         description="Prints the links between the words of given pairs, a line each, "
         "in Pharaoh's format: 3-4 is the source's fourth word and the target's "
-        "fifth. Words are what stands between spaces; each target word is linked "
-        "to one source word, of all reading of which it has the largest share.",
+        "fifth. Words are separated by spaces. Each target word is linked to the "
+        "source word of whose total attention it has the largest share.",
     )
     _add_run(command)
     _add_fields(command, CorpusOptions)

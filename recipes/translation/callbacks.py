@@ -58,7 +58,7 @@ class Validation(keras.callbacks.Callback):
         if progress.worse >= self.patience:
             print(f"no better BLEU in {self.patience} rounds: stopping")
             self.model.stop_training = True
-        if self.budget.share >= 1:  # the rest went into validating
+        if self.budget.share >= 1:  # validation used up the rest
             self.model.stop_training = True
         progress.finished = self.model.stop_training
         progress.seconds = self.budget.spent_seconds

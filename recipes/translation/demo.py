@@ -56,14 +56,14 @@ def demo(runs="runs", exported="exported"):
 
 def train_control(output):
     """Trains the model without attention; returns its exact match."""
-    # One of two reports is enough.
+    # Two reports at once would be hard to read.
     with contextlib.redirect_stdout(io.StringIO()):
         return _shares(_train("none", output))
 
 
 def export(folder, destination):
     """Exports a run; returns the path of the new version."""
-    # It was loaded in a fresh process before it got this name.
+    # `export` has loaded it in a fresh process already.
     return kattention.Translator.load(folder).export(destination, example=EXAMPLES[0])
 
 

@@ -9,9 +9,9 @@ from tqdm import tqdm
 
 from recipes.translation.errors import UsageError
 
-# How often the sentences are drawn anew for the bounds of a score.
+# Bootstrap samples for the bounds of a score.
 BOOTSTRAP = 1000
-# Source words up to which a group of sentences goes.
+# The largest number of source words in each group of sentences.
 LENGTHS = (5, 10, 15, 20, 30, 50)
 
 
@@ -71,7 +71,7 @@ def score(hypotheses, pairs, tokenized=None, language=None):
         pairs: The `Pairs` with their references.
         tokenized: References that are lower-cased and tokenised: adds the BLEU
             of `lower_and_tokenize`.
-        language: The target's, which that protocol wants to know.
+        language: The target's, for that protocol.
 
     Returns:
         `Scores`.

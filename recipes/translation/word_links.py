@@ -1,4 +1,4 @@
-"""Alignments between words, and how wrong they are."""
+"""Alignments between words, and their error rate."""
 
 import numpy as np
 
@@ -7,17 +7,17 @@ from recipes.translation.toy.words import split_words
 
 
 def word_alignment(pieces, texts, matrix, words=split_words):
-    """Sums an alignment of subwords to one of words; end tokens are left out.
+    """Sums an alignment of subwords to one of words, without end tokens.
 
     Args:
         pieces: `(source, target)`, the subwords of each without the end token.
         texts: `(source, target)`.
         matrix: Array `(target tokens, source tokens)`, end tokens included.
-        words: What finds the words of a text: their `(start, end)`.
+        words: A function that finds the `(start, end)` of a text's words.
 
     Returns:
-        Array `(target words, source words)`: for each target word the mean
-        over its subwords of what they read of all subwords of a source word.
+        Array `(target words, source words)`: the weights of all subwords of a
+        source word summed, and averaged over the subwords of a target word.
     """
     source, target = (
         membership(own, text, words) for own, text in zip(pieces, texts, strict=True)
@@ -46,12 +46,13 @@ def best_links(weights):
     """Links each target word to one source word: `{(i, j)}`.
 
     Some source words are read a little by every target word, and would win
-    wherever a model hesitates. What decides is therefore not how much target
-    word `j` reads of source word `i`, but its share of all reading of it:
+    wherever a model is unsure. So target word `j` is not linked to the source
+    word `i` that it reads most, but to the one of whose total attention it has
+    the largest share:
 
         a_ji / (sum_k a_ki + 0.1)
 
-    where the 0.1 keeps a word that hardly anyone reads from winning by a trace.
+    The 0.1 keeps source words that are hardly read from winning.
 
     Args:
         weights: Array `(target words, source words)`.
@@ -61,7 +62,7 @@ def best_links(weights):
 
 
 def diagonal_links(source_words, target_words):
-    """The links of someone who only counts words: the baseline."""
+    """Links along the diagonal: the baseline."""
     return {
         (int((j + 0.5) * source_words / target_words), j) for j in range(target_words)
     }

@@ -12,17 +12,17 @@ BUCKET_WIDTH = 4
 class Batches:
     """Batches of a corpus: `((source, target_in), target_out)`, padded with 0.
 
-    Pairs of like length go together, as many as `batch_tokens` holds of the
-    longest that their bucket takes. Pairs and batches come in an order that is
-    drawn anew for each epoch from the seed and the number of the epoch alone,
-    so that training can go on where it stopped.
+    Pairs of similar length form a bucket. A batch holds as many pairs of a
+    bucket as fit into `batch_tokens` at the bucket's greatest length. The order
+    of pairs and batches depends only on the seed and the number of the epoch,
+    so training can go on where it stopped.
 
     Args:
         encoded: `EncodedPairs`.
         batch_tokens: Tokens a batch, padding included, of the longer side.
         chosen: The indices of the pairs to take; `None`: all.
-        guided: Whether what training aims at is `(target_out, links)`, with
-            links `(B, T, S)`, 1 where tokens are linked.
+        guided: Whether the labels are `(target_out, links)`, with links
+            `(B, T, S)`, 1 where tokens are linked.
     """
 
     def __init__(self, encoded, batch_tokens, chosen=None, guided=False):
@@ -35,7 +35,7 @@ class Batches:
         self._sizes = np.maximum(1, batch_tokens // tops)
         counts = np.bincount(self._buckets, minlength=len(tops))
         self.steps = int(np.ceil(counts / self._sizes).sum())
-        # Of the last epoch that was asked for, and drawn again for another.
+        # The order of the latest epoch, drawn again when another one begins.
         self._drawn = self._spans = None
 
     def __len__(self):
@@ -53,10 +53,10 @@ class Batches:
     def _dataset(self, steps, seed):
         """Prefetches, without tf.data's autotuning.
 
-        There is nothing to tune here, and its thread sleeps for ever longer:
-        the end of a training would wait up to a minute for it.
+        There is nothing to tune here, and the end of a training would wait up
+        to a minute for the autotuning thread.
         """
-        # Not `from_generator`, which sets the C library's allocator.
+        # Not `from_generator`, which changes the settings of the C allocator.
         kinds = ["int32"] * 3 + ["float32"] * self._guided
         ranks = [2, 2, 2, 3]
 

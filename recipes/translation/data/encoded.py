@@ -1,12 +1,12 @@
-"""A corpus as ids in files, which may be larger than memory.
+"""A corpus as ids in files, possibly larger than memory.
 
 A folder holds, as plain numbers without a header:
 
     source.ids, target.ids           the ids of all pairs, one after the other
-    source.lengths, target.lengths   how many of them belong to each pair
-    links.ids, links.lengths         in the same way the tokens that are linked,
+    source.lengths, target.lengths   the number of ids of each pair
+    links.ids, links.lengths         the same for linked tokens:
                                      source token + 2**32 * target token
-    hashes                           a number for each pair: the same text, the same
+    hashes                           a number for each pair, equal for equal text
 """
 
 import os
@@ -82,7 +82,7 @@ class EncodedPairs:
 
 
 def encode(folder, pairs, source_tokenizer, target_tokenizer):
-    """Encodes a stream of pairs into a folder, which appears when it is complete.
+    """Encodes a stream of pairs into a folder, which appears once it is complete.
 
     Returns:
         `EncodedPairs` that read from the folder.
@@ -133,7 +133,7 @@ def _write(folder, pairs, *tokenizers):
 
 
 def _link_tokens(tokenizers, ids, source, target, links=frozenset()):
-    """All tokens of a source word with all of a target word linked to it."""
+    """Links all tokens of a source word to all of a target word linked to it."""
     if not links:
         return []
     source_words, target_words = (

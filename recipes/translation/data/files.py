@@ -1,8 +1,8 @@
-"""Text files with one sentence a line, and pairs of them, read as they come.
+"""Text files with one sentence a line, and pairs of them, read as streams.
 
-A stream of pairs is anything that can be iterated over again and again and
-gives `(source, target)`, or with the links between their words `(source,
-target, links)`: a corpus larger than memory is one, `Pairs` is another.
+A stream of pairs can be iterated over several times, and yields `(source,
+target)`, or `(source, target, links)` with the links between their words. A
+corpus larger than memory is a stream, and so is `Pairs`.
 """
 
 import gzip
@@ -65,7 +65,7 @@ class Selected:
 
 
 def iterate_lines(path):
-    """Gives the lines of a UTF-8 file, plain or `.gz`, one by one."""
+    """Yields the lines of a UTF-8 file, plain or `.gz`."""
     path = Path(path)
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
@@ -77,7 +77,7 @@ def iterate_lines(path):
 
 
 def decode_lines(file, path):
-    """Gives the lines of an open binary file; only a line feed ends one."""
+    """Yields the lines of an open binary file; only a line feed ends a line."""
     filled = False
     for number, line in enumerate(file, 1):
         try:
@@ -124,14 +124,14 @@ def read_pairs(stream):
 
 
 def load_pairs(stream, name):
-    """Reads a stream of pairs into memory, without those that lack a side."""
+    """Reads a stream of pairs into memory, without pairs that lack a side."""
     pairs = read_pairs(stream)
     filled = [i for i, pair in enumerate(pairs) if all(pair)]
     if not filled:
         raise UsageError(f"{name} holds no pair with both sides")
     if len(filled) < len(pairs):
         left_out = len(pairs) - len(filled)
-        # Not among what a command prints for others to read.
+        # Not to standard output, which other programs may read.
         print(f"{name}: left out {left_out} pairs with an empty side", file=sys.stderr)
     return pairs.select(filled)
 
@@ -142,9 +142,9 @@ def read_parallel(source_path, target_path):
 
 
 def bucket(sentence, buckets):
-    """A number below `buckets` that depends on the normalised sentence only.
+    """A number below `buckets` that depends only on the normalised sentence.
 
-    Splitting by it keeps a sentence that occurs twice on one side: a random
+    A split by this number keeps all copies of a sentence on one side. A random
     split by lines would leak test sentences into training.
     """
     normalized = " ".join(sentence.casefold().split())

@@ -1,8 +1,8 @@
 """Links between the words of two sentences, as files hold them.
 
-A line holds the links of a pair, `i-j` from source word `i` to target word
-`j`; words are what stands between spaces. In gold files `ipj` is a link that
-may be there, and `i-j` one that must.
+A line holds the links of a pair: `i-j` links source word `i` to target word
+`j`. Words are separated by spaces. In gold files `i-j` is a sure link, and
+`ipj` a possible one.
 """
 
 import re
@@ -97,9 +97,10 @@ def parse_links(line, first=0):
 def symmetrize(forward, backward):
     """Joins the links of two directions: grow-diag-final-and.
 
-    Begins with the links that both have, adds neighbours of these that either
-    has, direct ones before diagonal ones, while they bring a word that has no
-    link, and last the links of either between two words that have none.
+    Starts with the links that both directions have. Then adds neighbouring links
+    of either direction, direct ones before diagonal ones, as long as they link a
+    new word. Finally adds the links of either direction between two words that
+    have no link.
 
     Args:
         forward: `{(i, j)}` of source to target.

@@ -27,7 +27,7 @@ def prepare(folder, recorded, preset):
         tokenizer.save(folder / f"{name}.model")
     encoded = encode(folder / "validation", validation, *tokenizers)
     if not (recorded["data"] or recorded["valid_source"]):
-        # Of a raw text, one endless line could take all memory.
+        # In raw text a single very long line could exhaust the memory.
         limits = preset.max_tokens, preset.max_ratio
         short = filtering.select(encoded, *limits).chosen
         if 0 < len(short) < len(validation):

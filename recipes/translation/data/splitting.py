@@ -1,18 +1,18 @@
-"""Parts of a stream of pairs: a sample of it, and what is held out of it."""
+"""Parts of a stream of pairs: a sample, and pairs held out for validation."""
 
 import numpy as np
 
 from recipes.translation.data.files import Pairs, Selected, bucket
 from recipes.translation.errors import UsageError
 
-# One source sentence in 20 is held out, but of large files about so many.
+# One source sentence in 20 is held out, but of large files only about this many.
 HELD_OUT = 2000
 
 
 def limit(pairs, number):
-    """The stream's `number` different pairs of lowest rank, in their order.
+    """A fixed sample of `number` different pairs, in their order.
 
-    Corpora come sorted, so not simply the first.
+    Not the first ones, because corpora are often sorted.
     """
     ranks = np.unique(np.fromiter((_rank(*pair[:2]) for pair in pairs), "uint64"))
     if number >= len(ranks):
@@ -30,7 +30,7 @@ def hold_out(pairs):
 
     No source sentence is on both sides.
     """
-    # What lacks a side stays in the stream, to be counted there.
+    # Pairs that lack a side stay in the stream, where they are counted.
     filled = Selected(pairs, lambda source, target: source and target)
     count = sum(1 for _ in filled)
     if not count:
