@@ -152,8 +152,8 @@ class AttentionMechanism(keras.layers.Layer):
         """Draws what is random in training, for weights of `shape` `(B, T, S)`.
 
         A loop over steps draws all of it before it starts, because on some
-        backends a random state cannot change inside a loop. It then adds each
-        step's part, `(B, S)`, to the memory under the same name.
+        backends a random state cannot change inside a loop. A step finds its
+        part, `(B, S)` each, in `memory["noise"]`.
 
         Returns:
             A dict of names and tensors of that shape. `"dropout"` holds the
@@ -273,14 +273,13 @@ class AttentionMechanism(keras.layers.Layer):
         checks.check_depth("query", query.shape, self._query_depth)
         checks.check_same_batch("memory", memory["value"].shape, "query", query.shape)
         memory = {
-            name: part if name == "mask" else self.cast(part)
+            name: part if name in ("mask", "noise") else self.cast(part)
             for name, part in memory.items()
         }
         state = self.open_state(memory) if state is None else tuple(state)
-        if training and "dropout" not in memory:
-            source = ops.shape(memory["value"])[1]
-            shape = (*ops.shape(query)[:-1], source)
-            memory = {**memory, **self.draw_noise(shape)}
+        if training and "noise" not in memory:
+            shape = (*ops.shape(query)[:-1], ops.shape(memory["value"])[1])
+            memory["noise"] = self.draw_noise(shape)
         if len(query.shape) == 3 and state:
             context, weights, state = self._attend_in_turn(query, memory, state)
         elif len(query.shape) == 3:
@@ -298,24 +297,24 @@ class AttentionMechanism(keras.layers.Layer):
 
     def _attend_in_turn(self, query, memory, state):
         """Goes through a query `(B, T, Dq)` step by step, for the state's sake."""
-        noise = [name for name in memory if name not in ("key", "value", "mask")]
+        noise = memory.get("noise", {})
 
         def step(inputs, state):
             query, *drawn = inputs
-            own = {**memory, **dict(zip(noise, drawn, strict=True))}
+            own = {**memory, "noise": dict(zip(noise, drawn, strict=True))}
             context, weights, state = self._attend_once(
                 self.cast(query), own, tuple(state)
             )
             return [context, weights], list(state)
 
-        sequences = [query, *(memory[name] for name in noise)]
+        sequences = [query, *noise.values()]
         [context, weights], state = over_time(step, sequences, list(state))
         return context, weights, tuple(state)
 
     def _read(self, weights, memory):
         kept = self.cast(weights)
-        if "dropout" in memory:
-            kept = kept * self.cast(memory["dropout"])
+        if "dropout" in memory.get("noise", {}):
+            kept = kept * self.cast(memory["noise"]["dropout"])
         return weighted_sum(kept, memory["value"])
 
     def cast(self, tensor):

@@ -112,14 +112,14 @@ class _Parts:
         memory = {
             **tools.constants["memory"],
             "mask": tools.fixed["mask"],
-            **tools.by_step,
+            "noise": tools.by_step,
         }
         mapping = zip(step.variables, tools.constants["variables"], strict=True)
         with keras.StatelessScope(state_mapping=mapping):
             self.weights, self.state = step.attention.step(query, memory, self.state)
         kept = self.weights
-        if "dropout" in memory:
-            kept = kept * memory["dropout"]
+        if "dropout" in tools.by_step:
+            kept = kept * tools.by_step["dropout"]
         return tools.read(kept)
 
     def _project(self, query):

@@ -319,9 +319,10 @@ def _over_steps(body, carry, steps, length, reverse=False):
     Returns:
         The last carry and the results, nested tensors, stacked: `(length, ...)`.
     """
-    # This call only tells structure and dtypes of the results; its operations are
-    # pruned.
-    _, example = body(tf.constant(0), carry)
+    # Traced on its own, for the structure and dtypes of the results: in this graph
+    # the step would be compiled twice.
+    trace = tf.function(lambda: body(tf.constant(0), carry)[1], autograph=False)
+    example = trace.get_concrete_function().structured_outputs
     stacks = [tf.TensorArray(part.dtype, length) for part in tf.nest.flatten(example)]
 
     def loop_body(i, carry, stacks):

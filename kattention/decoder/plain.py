@@ -32,7 +32,7 @@ def run(cell, inputs, memory, states, inputs_mask, noise, training=None):
         columns, valid, *drawn = inputs
         previous = None if inputs_mask is None else states[-1]
         states = states if inputs_mask is None else states[:-1]
-        own = {**memory, **dict(zip(noise, drawn, strict=True))}
+        own = {**memory, "noise": dict(zip(noise, drawn, strict=True))}
         output, new, alignment = cell.advance(columns, states, own, training)
         if alignment is None:  # the loop wants a tensor
             alignment = output[:, :0]
