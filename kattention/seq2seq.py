@@ -121,7 +121,7 @@ class Seq2Seq(keras.Model):
             a list of tensors with `B` rows.
         """
         mask = ops.not_equal(source_ids, PADDING)
-        vectors = self.source_embedding(source_ids)
+        vectors = self.source_embedding(source_ids, **_given(training))
         with _supporting_masks(self.encoder):
             states = self.encoder(vectors, mask=mask, **_given(training))
         memory, *initial = _as_list(states)
@@ -148,7 +148,7 @@ class Seq2Seq(keras.Model):
             `(logits (N, V), state, alignment (N, S))`; the alignment is
             `None` if the mechanism does not align.
         """
-        vectors = self.target_embedding(tokens)
+        vectors = self.target_embedding(tokens, **_given(training))
         output, state, alignment = self.decoder.cell.step(
             vectors, state, memory, training
         )

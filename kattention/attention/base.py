@@ -32,10 +32,10 @@ class AttentionMechanism(keras.layers.Layer):
     position, and a masked query, get weights 0 and context 0.
 
     `score`, `weigh` and `next_state` must be pure: they use their arguments and
-    the layer's weights, and store nothing. A loop may pad the source with
-    masked positions, which must not change the result at the valid ones. In a
-    decoder's loop all arguments are of one step: query `(B, U)`, scores and
-    weights `(B, S)`.
+    the layer's weights, cast by `cast`, and store nothing. A loop may pad the
+    source with masked positions, which must not change the result at the valid
+    ones. In a decoder's loop all arguments are of one step: query `(B, U)`,
+    scores and weights `(B, S)`.
 
     Args:
         dropout: Rate of dropout on the weights that form the context. The
@@ -153,7 +153,7 @@ class AttentionMechanism(keras.layers.Layer):
 
         A loop over steps draws all of it before it starts, because on some
         backends a random state cannot change inside a loop. A step finds its
-        part, `(B, S)` each, in `memory["noise"]`.
+        part, `(B, S)` each, in `memory["noise"]`, where it is in training.
 
         Returns:
             A dict of names and tensors of that shape. `"dropout"` holds the
@@ -242,6 +242,8 @@ class AttentionMechanism(keras.layers.Layer):
         if value_mask is not None:
             checks.check_mask("value_mask", value_mask, value.shape[:-1])
         memory = self.prepare(value, key, value_mask)
+        if query.shape[1] == 0 and self.has_state:
+            raise ValueError(f"query must have a step, got shape {query.shape}")
         long = len(query.shape) == 3 and 0 not in (query.shape[1], value.shape[1])
         score = self.score_many if long and query.shape[1] != 1 else self._score_few
         context, weights, _ = self._attend(query, memory, None, training, score)

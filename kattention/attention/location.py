@@ -85,7 +85,8 @@ class LocationSensitiveAttention(BahdanauAttention):
 
     def score(self, query, memory, state):
         history = ops.stack(state, axis=-1)  # (B, S, 1 or 2)
-        found = ops.conv(history, self.cast(self.location_filters), padding="same")
+        filters = ops.cast(self.location_filters, history.dtype)
+        found = ops.conv(history, filters, padding="same", data_format="channels_last")
         location = ops.matmul(found, self.cast(self.location_kernel))  # (B, S, U)
         return additive.score(query, memory["key"] + location, self.scoring_vector())
 

@@ -109,14 +109,14 @@ class _Parts:
         step, tools = self.step, self.tools
         if "query" in tools.operands.biases:
             query = self._project(query)
-        memory = {
-            **tools.constants["memory"],
-            "mask": tools.fixed["mask"],
-            "noise": tools.by_step,
-        }
+        cast = step.attention.cast  # the mechanism computes in its own precision
+        memory = {name: cast(part) for name, part in tools.constants["memory"].items()}
+        memory |= {"mask": tools.fixed["mask"], "noise": tools.by_step}
         mapping = zip(step.variables, tools.constants["variables"], strict=True)
         with keras.StatelessScope(state_mapping=mapping):
-            self.weights, self.state = step.attention.step(query, memory, self.state)
+            self.weights, self.state = step.attention.step(
+                cast(query), memory, self.state
+            )
         kept = self.weights
         if "dropout" in tools.by_step:
             kept = kept * tools.by_step["dropout"]
@@ -160,7 +160,7 @@ def _linear_maps(cell, inputs):
         kernels[f"state {number}"] = [recurrent]
         biases[f"state {number}"] = recurrent_bias
     first = cell.cells[0]
-    if first.dropout:
+    if 0 < first.dropout < 1:
         mask = first.get_dropout_mask(inputs)[:, :depth]
         inputs = inputs * ops.expand_dims(mask, 1)
     # Not slices, each of whose gradients is as large as the kernel.
@@ -200,7 +200,7 @@ def _dense(layer):
 def _dropout_masks(cell, inputs):
     """For each cell the masks of its inputs in the loop, which it keeps itself."""
     masks = [
-        [as_precise(one.get_dropout_mask(inputs))] if one.dropout else []
+        [as_precise(one.get_dropout_mask(inputs))] if 0 < one.dropout < 1 else []
         for one in cell.cells
     ]
     rest = [mask[:, inputs.shape[-1] :] for mask in masks[0]]

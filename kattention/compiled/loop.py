@@ -294,14 +294,15 @@ class _Backward(_Tools):
         value = self.operands.value[0]
 
         @tf.custom_gradient
-        def placeholder(_):
+        def placeholder(*_):
             def gradient(upstream):
                 self.gradients[READ] = upstream
-                return tf.linalg.matvec(value, upstream)
+                return tf.linalg.matvec(value, upstream), None
 
             return self._zeros(value.shape[-1]), gradient
 
-        return placeholder(weights)
+        # Weights may be constant, so the tape needs something else that it watches.
+        return placeholder(weights, self.offset)
 
     def all_gradients(self):
         """What was recorded, with zeros for maps that nothing depends on."""

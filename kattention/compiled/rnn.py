@@ -1,5 +1,6 @@
 """Keras's recurrent layer, its training compiled."""
 
+import copy
 from weakref import WeakKeyDictionary
 
 import keras
@@ -102,7 +103,7 @@ class FastRNN(keras.layers.RNN):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         # Keras's takes the cell out of the config that it is given.
-        return super().from_config(dict(config), custom_objects)
+        return super().from_config(copy.deepcopy(config), custom_objects)
 
 
 def _run(cell, sequences, states, mask):

@@ -165,7 +165,10 @@ class AttentionDecoder(keras.layers.Layer):
                 "get_initial_state needs memory, which the state of "
                 f"{type(self.attention).__name__} depends on, got None"
             )
-        return [*states, *self.attention.open_state(memory)]
+        # As in `call`: several rows may read one row of memory.
+        beams = _beams(batch_size, ops.shape(memory["value"])[0])
+        opened = self.attention.open_state(memory)
+        return [*states, *(ops.repeat(part, beams, axis=0) for part in opened)]
 
     def prepare(self, memory, mask=None):
         """Prepares the encoder's states `(B, S, D)` and mask `(B, S)` once."""

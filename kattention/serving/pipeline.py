@@ -176,7 +176,8 @@ class Pipeline:
         """
         ids = self.target_tokenizer.encode(strings)
         last = ids[:, -1:].to_tensor(PADDING, shape=[None, 1])[:, 0]
-        after = self.target_tokenizer.continuations(last)
+        # Without a prefix everything may follow that the other rules allow.
+        after = self.target_tokenizer.continuations(last) & (last != PADDING)[:, None]
         forbidden = tf.reduce_any(
             tf.range(tf.shape(after)[1])[:, None] == list(forbid), axis=1
         )

@@ -76,9 +76,8 @@ class ScheduledSampling(keras.Model):
         """Target ids `(B, T)` with drawn tokens among them."""
         shape = ops.shape(target_ids)
         uniform = keras.random.uniform((2, *shape), seed=self.seed_generator)
-        replaced = ops.logical_and(
-            uniform[0] < self.share, ops.logical_not(_is_no_token(target_ids))
-        )
+        drawn = uniform[0] < ops.cast(self.share, uniform.dtype)
+        replaced = ops.logical_and(drawn, ops.logical_not(_is_no_token(target_ids)))
         places = ops.arange(shape[1])
         memory, state = self.model.encode(source_ids, training=False)
 

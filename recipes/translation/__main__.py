@@ -127,7 +127,7 @@ def _translate(options):
     # Where the translations go to a terminal, they are the progress.
     hidden = True if sys.stdout.isatty() else None
     progress = tqdm(lines, "translating", unit="line", disable=hidden)
-    several = options.samples or options.nbest
+    several, plotted = options.samples or options.nbest, False
     for number, line in enumerate(map(str.strip, progress)):
         if not line:  # the model would make something up
             if not several:
@@ -139,8 +139,9 @@ def _translate(options):
                 print(f"{number + 1}\t{one.score:.4f}\t{one.text}", flush=True)
         else:
             print(found[0].text, flush=True)
-        if options.plot and number == 0:
+        if options.plot and not plotted:
             _plot(found[0], options.plot)
+            plotted = True
 
 
 def _hypotheses(translator, line, number, options):

@@ -1,5 +1,6 @@
 """What happens in each round of training: validate, keep the best, record."""
 
+import math
 import time
 
 import keras
@@ -8,6 +9,7 @@ import sacrebleu
 from tqdm import tqdm
 
 from recipes.translation import run
+from recipes.translation.errors import UsageError
 from recipes.translation.evaluate import translate_all
 
 
@@ -49,6 +51,8 @@ class Validation(keras.callbacks.Callback):
         if self._average:
             self._average.on_test_begin()
         bleu = logs["val_bleu"] = self._bleu()
+        if not math.isfinite(loss):
+            raise UsageError("the loss is not finite: lower --learning-rate")
         if self._is_better(bleu, loss):
             progress.best_bleu, progress.best_loss = bleu, loss
             progress.worse = 0

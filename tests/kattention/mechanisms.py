@@ -33,9 +33,6 @@ class Doubled(BahdanauAttention):
     def score(self, query, memory, state):
         return 2 * super().score(query, memory, state)
 
-    def score_many(self, query, memory, training):
-        return 2 * super().score_many(query, memory, training)
-
 
 MECHANISMS = {
     "bahdanau": lambda **o: BahdanauAttention(4, **o),

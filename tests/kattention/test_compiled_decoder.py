@@ -145,12 +145,14 @@ def test_in_float32():
     assert_equal(make_pair("between", dtype="float32"), 2e-5, 0, 3, 9, 11, True)
 
 
-def test_in_mixed_precision():
-    pair = make_pair(dtype=keras.DTypePolicy("mixed_bfloat16"))
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_in_mixed_precision(mechanism):
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    pair = make_pair(mechanism=mechanism, dtype=policy)
     inputs, memory = np.ones((2, 3, DEPTH)), np.ones((2, 4, MEMORY))
     plain, fast = (layer(inputs, memory=memory, training=True) for layer in pair)
     for expected, found in zip(plain, fast, strict=True):
-        assert found.dtype == expected.dtype == tf.bfloat16
+        assert found.dtype == expected.dtype
         np.testing.assert_allclose(
             tf.cast(found, "float32"), tf.cast(expected, "float32"), atol=0.02
         )
@@ -271,12 +273,17 @@ def test_a_decoder_without_attention_is_compiled_too():
     cell = kattention.AttentionDecoder(
         keras.layers.GRUCell(5), kattention.FixedContext()
     )
-    inputs, memory = np.ones((2, 3, DEPTH)), np.random.rand(2, 4, MEMORY)
-    plain, fast = (
-        kattention.AttentionRNN(cell, fast=fast)(inputs, memory=memory, training=True)
-        for fast in (False, True)
-    )
-    np.testing.assert_allclose(fast, plain, atol=1e-6)
+    inputs, memory = tf.ones((2, 3, DEPTH)), tf.random.normal((2, 4, MEMORY))
+    results = []
+    for fast in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch([inputs, memory])
+            decoder = kattention.AttentionRNN(cell, fast=fast)
+            found = decoder(inputs, memory=memory, training=True)
+        weights = cell.trainable_weights
+        results.append([found, *tape.gradient(found, [inputs, memory, *weights])])
+    for plain, compiled in zip(*results, strict=True):
+        np.testing.assert_allclose(compiled, plain, atol=1e-5)
 
 
 def test_fast_is_one_of_three():

@@ -217,10 +217,13 @@ def test_groups_keep_apart():
         ({"coverage_penalty": float("inf")}, "at least 0 and finite, got inf"),
         ({"max_length": [5]}, r"max_length must have 2 rows, as state has, got shape"),
         ({"max_length": [[5], [5]]}, r"numbers \(B,\), got shape \(2, 1\)"),
-        ({"rules": [Prefix([[1]])]}, r"prefix must have 2 rows, .* got shape \(1, 1\)"),
+        (
+            {"rules": [Prefix([[1]])]},
+            "ids of a prefix must have 2 rows",
+        ),
         (
             {"rules": [Prefix([[1], [1]], [[True] * 4])]},
-            "after_prefix must have 2 rows",
+            "after of a prefix must have 2 rows",
         ),
         (
             {"coverage_penalty": 0.2, "source_mask": [[True] * 4]},
@@ -237,8 +240,8 @@ def test_rules_that_make_no_sense_are_refused(options, message):
     ("make", "message"),
     [
         (lambda: NoRepeatNgram(0), "size must be at least 1, got 0"),
-        (lambda: Prefix([4, 5]), r"prefix must be \(B, P\), got shape \(2,\)"),
-        (lambda: Prefix([[4.9]]), "prefix must be integers, got float32"),
+        (lambda: Prefix([4, 5]), r"ids of a prefix must be \(B, P\), got shape \(2,\)"),
+        (lambda: Prefix([[4.9]]), "ids of a prefix must be integers, got float32"),
     ],
 )
 def test_rules_that_cannot_be_made_are_refused(make, message):

@@ -83,7 +83,7 @@ def test_several_hypotheses_read_one_row_of_memory(rng, name):
     decoder = make(name)
     decoder(inputs, memory=memory)
     cell, tiled = decoder.cell, np.repeat(memory, 3, axis=0)
-    states = cell.get_initial_state(6, cell.prepare(tiled))
+    states = cell.get_initial_state(6, cell.prepare(memory))
     states = [rng.normal(size=state.shape).astype("float32") for state in states]
     tokens = rng.normal(size=(6, 3)).astype("float32")
     found = cell.step(tokens, states, cell.prepare(memory))

@@ -15,7 +15,7 @@ class Prefix(Rule):
     Args:
         ids: Integers `(B, P)`, 0 after each prefix.
         after: Booleans `(B, V)`: the tokens that may come right after the
-            prefix. `None`: all.
+            prefix. `None`, or a row without any: all that other rules allow.
 
     Raises:
         ValueError: `ids` is not `(B, P)`, or the rows are not those of the
@@ -23,19 +23,21 @@ class Prefix(Rule):
     """
 
     def __init__(self, ids, after=None):
-        self.ids = as_ids("prefix", ids)
+        self.ids = as_ids("ids of a prefix", ids)
         self.after = None if after is None else tf.cast(after, tf.bool)
         if self.ids.shape.rank != 2:
-            raise ValueError(f"prefix must be (B, P), got shape {self.ids.shape}")
+            raise ValueError(
+                f"ids of a prefix must be (B, P), got shape {self.ids.shape}"
+            )
 
     def open(self, setup):
-        check_rows("prefix", self.ids, setup.rows)
+        check_rows("ids of a prefix", self.ids, setup.rows)
         # A prefix of no columns has no first token to look at.
         prefix = setup.spread(tf.pad(self.ids, [[0, 0], [0, 1]]))
         length = tf.reduce_sum(tf.cast(prefix != 0, tf.int32), axis=1)
         after = None
         if self.after is not None:
-            check_rows("after_prefix", self.after, setup.rows)
+            check_rows("after of a prefix", self.after, setup.rows)
             after = setup.spread(self.after)
 
         def apply(allowed, moment):
@@ -47,7 +49,8 @@ class Prefix(Rule):
                 # A model may have logits to spare, which are no tokens.
                 spare = tf.shape(allowed)[-1] - tf.shape(after)[1]
                 may = tf.pad(after, [[0, 0], [0, spare]])
-                here = (moment.time == length)[:, None]
+                here = (moment.time == length) & tf.reduce_any(after, axis=1)
+                here = here[:, None]
                 own = tf.where(may, moment.logits, IMPOSSIBLE)
                 allowed = tf.where(here, own, allowed)
             return tf.where(inside, alone, allowed)
