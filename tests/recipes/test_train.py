@@ -110,9 +110,9 @@ def wait_for(condition, seconds=240):
 def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
     tmp_path, capsys
 ):
-    command = ["train", "--data", "toy-en-fr", "--limit", "3000", "--epochs", "3"]
+    command = ["train", "--data", "toy-en-fr", "--limit", "600", "--epochs", "3"]
     command += ["--word-dropout", "0.1", "--memory-dropout", "0.2", "--ema", "0.9"]
-    command += ["--attention-dropout", "0.1", "--compiled"]
+    command += ["--attention-dropout", "0.1", "--compiled", "--max-tokens", "16"]
     program = [sys.executable, "-m", "recipes.translation", *command]
     folder = tmp_path / "killed"
     with subprocess.Popen(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kattention.text import SubwordTokenizer
-from recipes.translation import alignment
+from recipes.translation import word_links
 from recipes.translation.data import pharaoh
 from recipes.translation.errors import UsageError
 from recipes.translation.toy.words import split_words
@@ -26,26 +26,26 @@ def test_subwords_are_summed_to_words():
     matrix[1] = [0, 0.5, 0.25, 0, 0.25, 0]  # d
     matrix[3] = [0, 0, 0, 0, 1, 0]  # e
     matrix[4] = [0, 0, 0, 0, 0.5, 0.5]  # f
-    words = alignment.word_alignment(pieces, (source, target), matrix)
+    words = word_links.word_alignment(pieces, (source, target), matrix)
     np.testing.assert_allclose(words, [[0.75, 0.25], [0, 0.75]])
 
 
 def test_a_word_that_all_read_takes_no_links_from_others():
     weights = np.array([[0.8, 0.1, 0.1], [0.5, 0.4, 0.1], [0.5, 0.1, 0.4]])
-    assert alignment.best_links(weights) == {(0, 0), (1, 1), (2, 2)}
+    assert word_links.best_links(weights) == {(0, 0), (1, 1), (2, 2)}
 
 
 def test_a_trace_of_a_word_that_none_read_wins_nothing():
     weights = np.array([[0.9, 0.1 - 1e-6, 1e-6], [0.1, 0.9, 0]])
-    assert alignment.best_links(weights) == {(0, 0), (1, 1)}
+    assert word_links.best_links(weights) == {(0, 0), (1, 1)}
     # All that is read of any word is read by the only one.
-    assert alignment.best_links(np.array([[0.2, 0.7, 0.1]])) == {(1, 0)}
+    assert word_links.best_links(np.array([[0.2, 0.7, 0.1]])) == {(1, 0)}
 
 
 def test_every_subword_of_a_word_is_found_in_any_script():
     tokenizer = SubwordTokenizer.train(LINES, 300)
     for text in [*LINES[:2], "L'été à 日本 coûte 5 €."]:
-        member = alignment.membership(split(tokenizer, text), text, split_words)
+        member = word_links.membership(split(tokenizer, text), text, split_words)
         assert (member.sum(axis=0) <= 1).all()
         assert (member.sum(axis=1) >= 1).all()
 
@@ -54,16 +54,16 @@ def test_the_error_rate_is_och_and_ney_s():
     sure, possible = {(0, 0), (2, 1)}, {(0, 0), (2, 1), (1, 1)}
     links = {(0, 0), (1, 1), (2, 2)}
     # A & S: 1, A & P: 2, A: 3, S: 2
-    assert alignment.error_rate([links], [(sure, possible)]) == 1 - 3 / 5
-    assert alignment.error_rate([sure], [(sure, possible)]) == 0
+    assert word_links.error_rate([links], [(sure, possible)]) == 1 - 3 / 5
+    assert word_links.error_rate([sure], [(sure, possible)]) == 0
     # Corpora are added up, not averaged.
-    both = alignment.error_rate([links, {(0, 0)}], [(sure, possible), ({(0, 0)},) * 2])
+    both = word_links.error_rate([links, {(0, 0)}], [(sure, possible), ({(0, 0)},) * 2])
     assert both == 1 - 5 / 7
 
 
 def test_the_diagonal_reads_at_the_same_share_of_the_sentence():
-    assert alignment.diagonal_links(4, 2) == {(1, 0), (3, 1)}
-    assert alignment.diagonal_links(2, 4) == {(0, 0), (0, 1), (1, 2), (1, 3)}
+    assert word_links.diagonal_links(4, 2) == {(1, 0), (3, 1)}
+    assert word_links.diagonal_links(2, 4) == {(0, 0), (0, 1), (1, 2), (1, 3)}
 
 
 def test_links_are_read_with_their_kind_and_written(tmp_path):
