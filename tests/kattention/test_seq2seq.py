@@ -282,7 +282,7 @@ def test_embeddings_that_mask_zero_go_everywhere_without_a_warning(tmp_path):
     }
     config = {**plain.get_config(), **parts, "logits": keras.layers.Dense(size)}
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("error", message=".*mask")
         model = kattention.Seq2Seq.from_config(config)
         model.compile("adam", TokenCrossentropy(), jit_compile=False)
         model.fit([SOURCE, TARGET], TARGET, verbose=0)
