@@ -20,32 +20,34 @@ def run(cell, inputs, memory, states, inputs_mask, noise, training=None):
     Returns:
         `(outputs (B, T, O), final states, alignments (B, T, S))`.
     """
-    if inputs_mask is None:
-        valid = ops.ones_like(inputs[..., :1])
-    else:
-        valid = ops.expand_dims(ops.cast(inputs_mask, inputs.dtype), -1)  # (B, T, 1)
+    masked, sequences = inputs_mask is not None, [inputs]
+    if masked:
+        valid = ops.expand_dims(ops.cast(inputs_mask, inputs.dtype), -1)
+        sequences.append(valid)  # (B, T, 1)
         shape = (ops.shape(inputs)[0], cell.output_size)
         # The output of the step before is what a masked step repeats.
         states = [*states, ops.zeros(shape, dtype=cell.compute_dtype)]
 
     def step(inputs, states):
-        columns, valid, *drawn = inputs
-        previous = None if inputs_mask is None else states[-1]
-        states = states if inputs_mask is None else states[:-1]
+        columns, *drawn = inputs
+        if masked:
+            valid, *drawn = drawn
+            *states, previous = states
         own = {**memory, "noise": dict(zip(noise, drawn, strict=True))}
         output, new, alignment = cell.advance(columns, states, own, training)
         if alignment is None:  # the loop wants a tensor
             alignment = output[:, :0]
-        if previous is not None:
+        if masked:
             output = _where(valid, output, previous)
             new = [_where(valid, a, b) for a, b in zip(new, states, strict=True)]
             new = [*new, output]
             alignment = _where(valid, alignment, ops.zeros_like(alignment))
         return [output, alignment], new
 
-    sequences = [inputs, valid, *noise.values()]
-    [outputs, alignments], states = over_time(step, sequences, states)
-    return outputs, states if inputs_mask is None else states[:-1], alignments
+    [outputs, alignments], states = over_time(
+        step, [*sequences, *noise.values()], states
+    )
+    return outputs, states[:-1] if masked else states, alignments
 
 
 def _where(valid, new, old):
