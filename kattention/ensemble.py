@@ -1,10 +1,11 @@
 """Several models as one."""
 
-import copy
 import math
 
 import keras
 from keras import ops
+
+from kattention.saving import revive
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -83,17 +84,12 @@ class Ensemble(keras.Model):
         return _mean(logits), list(states), alignment
 
     def get_config(self):
-        models = [keras.saving.serialize_keras_object(model) for model in self.models]
+        models = keras.saving.serialize_keras_object(self.models)
         return {**super().get_config(), "models": models}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = copy.deepcopy(config)
-        models = [
-            keras.saving.deserialize_keras_object(model, custom_objects)
-            for model in config.pop("models")
-        ]
-        return cls(models, **config)
+        return cls(**revive(config, custom_objects))
 
 
 def _mean(logits):

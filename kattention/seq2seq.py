@@ -1,7 +1,6 @@
 """Encoder, decoder and readout as one functional model with a middle."""
 
 import contextlib
-import copy
 
 import keras
 from keras import ops
@@ -9,6 +8,7 @@ from keras import ops
 from kattention.decoder import AttentionRNN
 from kattention.ids import PADDING
 from kattention.packing import PackTokens
+from kattention.saving import revive
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -169,21 +169,13 @@ class Seq2Seq(keras.Model):
             "target_embedding": None if shared else serialize(self.target_embedding),
             "decoder": serialize(self.decoder),
             "readout": serialize(self.readout),
-            "logits": None if self.logits is None else serialize(self.logits),
+            "logits": serialize(self.logits),
             "packed": self.packed,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        # A copy: some Keras layers take entries out of the config they are given.
-        parts = {
-            name: part
-            if not isinstance(part, dict)
-            else keras.saving.deserialize_keras_object(
-                copy.deepcopy(part), custom_objects
-            )
-            for name, part in config.items()
-        }
+        parts = revive(config, custom_objects)
         if parts["target_embedding"] is None:
             parts["target_embedding"] = parts["source_embedding"]
         return cls(**parts)

@@ -8,14 +8,14 @@ from kattention_network import network
 from keras_fit import fitting
 from worker import serve
 
-from kattention.training import FusedAdam, TokenCrossentropy
+from kattention.training import TokenCrossentropy
 from recipes.translation.allocator import keep_freed_memory
 
 
 def build(case):
     keep_freed_memory()
     model = network(case, packed=True)
-    model.compile(FusedAdam(), TokenCrossentropy(), jit_compile=False)
+    model.compile("adam", TokenCrossentropy(), jit_compile=False)
     return fitting(model, case)
 
 

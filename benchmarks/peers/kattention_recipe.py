@@ -11,7 +11,7 @@ import keras
 from keras_fit import fitting
 from worker import serve
 
-from kattention.training import FusedAdam, TokenCrossentropy
+from kattention.training import TokenCrossentropy
 from recipes.translation.allocator import keep_freed_memory
 from recipes.translation.model import build_model
 from recipes.translation.options import PRESETS
@@ -22,7 +22,9 @@ def build(case):
     keras.utils.set_random_seed(1)
     preset = replace(PRESETS["small"], bfloat16=case["bfloat16"])
     model = build_model(preset, case["vocabulary"], case["vocabulary"])
-    optimizer = FusedAdam(preset.learning_rate, global_clipnorm=preset.clip_norm)
+    optimizer = keras.optimizers.Adam(
+        preset.learning_rate, global_clipnorm=preset.clip_norm
+    )
     loss = TokenCrossentropy(preset.label_smoothing)
     model.compile(optimizer, loss, jit_compile=False)
     return fitting(model, case)

@@ -84,7 +84,6 @@ class _Step:
         self.attention = cell.attention
         self.own_states = len(cell.state_size)
         self.gates = [gates_of(one) for one in cell.cells]
-        self.widths = [one.recurrent_kernel.shape[-1] for one in cell.cells]
         layer = cell.attention_layer
         self.activation = None if layer is None else layer.activation
         self.variables = _float_variables(cell.attention)
@@ -103,12 +102,12 @@ class _Parts:
     def __init__(self, step, tools, state):
         self.step, self.tools, self.state = step, tools, state
         self.weights = None
-        self.recurrent = {}
 
     def attend(self, query):
         step, tools = self.step, self.tools
         if "query" in tools.operands.biases:
-            query = self._project(query)
+            query = tools.affine("query", [query])
+            [query] = tools.keep(lambda query: [query], lambda d: d, query)
         cast = step.attention.cast  # the mechanism computes in its own precision
         memory = {name: cast(part) for name, part in tools.constants["memory"].items()}
         memory |= {"mask": tools.fixed["mask"], "noise": tools.by_step}
@@ -122,15 +121,6 @@ class _Parts:
             kept = kept * tools.by_step["dropout"]
         return tools.read(kept)
 
-    def _project(self, query):
-        query = self.tools.affine("query", [query])
-        number = self.step.order.query_cell
-        if number is not None:
-            width = self.step.widths[number]
-            query, self.recurrent[number] = query[:, :-width], query[:, -width:]
-        [query] = self.tools.keep(lambda query: [query], lambda d: d, query)
-        return query
-
     def run(self, number, inputs, states):
         gates, tools = self.step.gates[number], self.tools
         inputs = inputs[number == 0 :]  # the step's own is in the offset
@@ -138,9 +128,7 @@ class _Parts:
         if masks:
             inputs = [x * mask for x, mask in zip(inputs, masks, strict=True)]
         x = tools.affine(f"input {number}", inputs)
-        r = self.recurrent.get(number)
-        if r is None:
-            r = tools.affine(f"state {number}", [states[0]])
+        r = tools.affine(f"state {number}", [states[0]])
         z = tools.keep(gates.preactivations, gates.gradients, x, r)
         states = gates(z, states)
         return states[0], states
@@ -169,7 +157,8 @@ def _linear_maps(cell, inputs):
     same = ops.eye(cell.order.query_size, dtype=cell.compute_dtype)
     query_kernel = cell.attention.project_query(same)
     if query_kernel is not same:
-        _add_query(cell.order.query_cell, as_precise(query_kernel), kernels, biases)
+        kernels["query"] = [as_precise(query_kernel)]
+        biases["query"] = ops.zeros_like(kernels["query"][0][0])
     if cell.attention_layer is not None:
         kernel_of_vector, bias = _dense(cell.attention_layer)
         sizes = [cell.order.output_size]
@@ -177,19 +166,6 @@ def _linear_maps(cell, inputs):
         biases["attention_layer"] = bias
     offset = project_by_step(inputs, kernel)
     return {"offset": offset, "kernels": kernels, "biases": biases}
-
-
-def _add_query(number, query_kernel, kernels, biases):
-    """Puts the query's kernel beside that of the cell which runs on the query.
-
-    So one product serves both.
-    """
-    bias = ops.zeros_like(query_kernel[0])
-    if number is not None:
-        [recurrent] = kernels.pop(f"state {number}")
-        query_kernel = ops.concatenate([query_kernel, recurrent], axis=-1)
-        bias = ops.concatenate([bias, biases.pop(f"state {number}")], axis=-1)
-    kernels["query"], biases["query"] = [query_kernel], bias
 
 
 def _dense(layer):

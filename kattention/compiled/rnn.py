@@ -1,7 +1,7 @@
 """Keras's recurrent layer, its training compiled."""
 
 import copy
-from weakref import WeakKeyDictionary
+from functools import cache
 
 import keras
 from keras import ops
@@ -10,9 +10,6 @@ from kattention.compiled import policy
 from kattention.compiled.gates import gates_of, linear_maps
 from kattention.compiled.steps import by_row, by_step, project_by_step
 from kattention.precision import as_precise
-
-# The loop of each layer, with what was compiled for it.
-_loops = WeakKeyDictionary()
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -108,15 +105,13 @@ class FastRNN(keras.layers.RNN):
 
 def _run(cell, sequences, states, mask):
     """Runs a cell; returns all outputs `(B, T, H)` and the final states."""
-    from kattention.compiled.loop import OFFSET, Fixed, Loop, Operands
+    from kattention.compiled.loop import OFFSET, Fixed, Operands
 
     if 0 < cell.dropout < 1:
         # Drawn by the layer, once a sequence.
         dropout = cell.get_dropout_mask(sequences[:, 0])
         sequences = sequences * ops.expand_dims(dropout, 1)
-    gates, length = gates_of(cell), ops.shape(sequences)[1]
-    if cell not in _loops:
-        _loops[cell] = Loop(_Step(gates, OFFSET))
+    length = ops.shape(sequences)[1]
     kernel, bias, recurrent, recurrent_bias = linear_maps(cell)
     operands = Operands(
         states=[as_precise(state) for state in states],
@@ -127,20 +122,19 @@ def _run(cell, sequences, states, mask):
         constants={},
     )
     fixed = Fixed() if mask is None else Fixed(by_step(mask, sequences) > 0)
-    states, [outputs] = _loops[cell](operands, fixed, length)
+    states, [outputs] = _loop(gates_of(cell))(operands, fixed, length)
     return by_row(outputs, length), states
 
 
-class _Step:
-    """One step of a cell, as `Loop` runs it."""
+@cache
+def _loop(gates):
+    """The loop of all cells with these gates, such as those of both directions."""
+    from kattention.compiled.loop import OFFSET, Loop
 
-    def __init__(self, gates, offset):
-        self.gates, self.offset = gates, offset
-
-    def __call__(self, tools, states):
-        x = tools.affine(self.offset, [])
-        r = tools.affine("state", [states[0]])
-        gates = self.gates
+    def step(tools, states):
+        x, r = tools.affine(OFFSET, []), tools.affine("state", [states[0]])
         z = tools.keep(gates.preactivations, gates.gradients, x, r)
         new = gates(z, states)
         return new, tools.where_valid(new, states)[:1]
+
+    return Loop(step)

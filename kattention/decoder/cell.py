@@ -1,7 +1,5 @@
 """One step of a decoder that attends to a memory."""
 
-import copy
-
 import keras
 from keras import ops
 
@@ -9,6 +7,7 @@ from kattention import checks
 from kattention.attention import AttentionMechanism
 from kattention.decoder import cells as keras_cells
 from kattention.decoder.orders import ORDERS
+from kattention.saving import revive
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -271,28 +270,17 @@ class AttentionDecoder(keras.layers.Layer):
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
-        layer = self.attention_layer
         return {
             **super().get_config(),
-            "cell": [serialize(cell) for cell in self.cells],
+            "cell": serialize(self.cells),
             "attention": serialize(self.attention),
             "attend": self.attend,
-            "attention_layer": None if layer is None else serialize(layer),
+            "attention_layer": serialize(self.attention_layer),
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        # A copy: some Keras layers take entries out of the config they are given.
-        config = copy.deepcopy(config)
-
-        def revive(item):
-            return keras.saving.deserialize_keras_object(item, custom_objects)
-
-        config["cell"] = [revive(cell) for cell in config["cell"]]
-        config["attention"] = revive(config["attention"])
-        if config["attention_layer"] is not None:
-            config["attention_layer"] = revive(config["attention_layer"])
-        return cls(**config)
+        return cls(**revive(config, custom_objects))
 
 
 class _Parts:

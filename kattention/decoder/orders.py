@@ -21,9 +21,6 @@ class _Order:
         query_size: Depth of the query.
         output_size: Depth of the last cell's output.
         has_vector: Whether the last of the states is an attention vector.
-        query_cell: The number of the cell whose incoming state is the query, in
-            the same step; `None` if there is no such cell. The compiled loop
-            multiplies the query once for both.
     """
 
     has_vector = False
@@ -67,7 +64,6 @@ class Before(_Order):
         super().__init__(cells)
         _refuse(attention_layer, "before")
         self.query_size = self.cell_sizes[-1][0]
-        self.query_cell = len(cells) - 1
 
     def step(self, parts, inputs, states):
         query = states[-self.state_counts[-1]]
@@ -83,8 +79,6 @@ class Between(_Order):
 
     Further cells run on the output before them and the shared state.
     """
-
-    query_cell = 1
 
     def __init__(self, cells, attention_layer=None):
         super().__init__(cells)
@@ -128,7 +122,6 @@ class After(_Order):
     """
 
     has_vector = True
-    query_cell = None
 
     def __init__(self, cells, attention_layer=None):
         super().__init__(cells)

@@ -1,7 +1,5 @@
 """A decoder over a whole sequence: the loop around `AttentionDecoder`."""
 
-import copy
-
 import keras
 from keras import ops
 
@@ -9,6 +7,7 @@ from kattention import checks
 from kattention.compiled import policy
 from kattention.decoder import plain
 from kattention.decoder.cell import AttentionDecoder
+from kattention.saving import revive
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -265,11 +264,7 @@ class AttentionRNN(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = copy.deepcopy(config)
-        config["cell"] = keras.saving.deserialize_keras_object(
-            config["cell"], custom_objects
-        )
-        return cls(**config)
+        return cls(**revive(config, custom_objects))
 
 
 class _Function(keras.Operation):

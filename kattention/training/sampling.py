@@ -1,12 +1,11 @@
 """Training on the model's own predictions."""
 
-import copy
-
 import keras
 from keras import ops
 
 from kattention.drawing import draw
 from kattention.ids import END, PADDING
+from kattention.saving import revive
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -107,11 +106,7 @@ class ScheduledSampling(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = copy.deepcopy(config)
-        model = keras.saving.deserialize_keras_object(
-            config.pop("model"), custom_objects
-        )
-        return cls(model, **config)
+        return cls(**revive(config, custom_objects))
 
 
 def _is_no_token(ids):

@@ -1,12 +1,5 @@
-"""The whole chain on the embedded corpus: `python -m recipes.translation.demo`.
+"""The whole chain on the embedded corpus: `python -m recipes.translation.demo`."""
 
-Two models of the same size are trained side by side for as many steps: one
-with attention in this process, one without in a worker, which then exports
-the first while that is evaluated here.
-"""
-
-import contextlib
-import io
 import multiprocessing
 import os
 import time
@@ -14,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Two trainings of one thread each are done before one of two threads is twice.
+# The products are too small to share between threads.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import tensorflow as tf
@@ -37,28 +30,19 @@ EXAMPLES = (
 
 
 def demo(runs="runs", exported="exported"):
-    """Trains with and without attention, compares, shows, exports."""
+    """Trains, judges, shows, exports."""
     began = time.monotonic()
     folder = Path(runs) / "toy"
-    print(f"== {DATA}, synthetic: training with attention and, beside it, without")
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as worker:
-        control = worker.submit(train_control, Path(runs) / "toy-without-attention")
-        translator = _train("bahdanau", folder)
+        worker.submit(os.getpid)  # it imports TensorFlow meanwhile
+        print(f"== {DATA}, synthetic: training")
+        translator = train(TrainOptions(data=DATA, output=folder))
         path = worker.submit(export, folder, Path(exported) / "toy")
-        shares = _shares(translator)
-        error_rates = toy_error_rates(translator, toy.examples("fr", "test"))
-        _compare([shares, control.result()], error_rates)
+        _judge(translator)
         _show(translator)
         _serve(path.result())
     print(f"\n{time.monotonic() - began:.0f} seconds")
-
-
-def train_control(output):
-    """Trains the model without attention; returns its exact match."""
-    # Two reports at once would be hard to read.
-    with contextlib.redirect_stdout(io.StringIO()):
-        return _shares(_train("none", output))
 
 
 def export(folder, destination):
@@ -67,21 +51,11 @@ def export(folder, destination):
     return kattention.Translator.load(folder).export(destination, example=EXAMPLES[0])
 
 
-def _train(attention, output):
-    return train(TrainOptions(data=DATA, attention=attention, output=output))
-
-
-def _shares(translator):
-    """Exact match on each of `SPLITS`."""
-    return [exact_match(translator, toy.load("fr", split)) for split in SPLITS]
-
-
-def _compare(shares, error_rates):
+def _judge(translator):
     print(f"\n== {DATA}, synthetic: exact match, beam 5")
-    print(f"{'':18}" + "".join(f"{split:>8}" for split in SPLITS))
-    for label, row in zip(("with attention", "without"), shares, strict=True):
-        print(f"{label:18}" + "".join(f"{share:>8.1%}" for share in row))
-    model, diagonal = error_rates
+    for split in SPLITS:
+        print(f"{split:8}{exact_match(translator, toy.load('fr', split)):8.1%}")
+    model, diagonal = toy_error_rates(translator, toy.examples("fr", "test"))
     print(
         f"\nalignment error rate on test: {model:.3f}, of a diagonal {diagonal:.3f} "
         "(gold links, forced decoding)"

@@ -131,7 +131,7 @@ _COMMON = {
 }
 TINY = Preset(
     **_COMMON,
-    vocabulary_size=1000,
+    vocabulary_size=1200,
     shared_vocabulary=False,
     embedding=112,
     units=64,
@@ -142,8 +142,8 @@ TINY = Preset(
     memory_dropout=0.0,
     readout_dropout=0.0,
     label_smoothing=0.05,
-    learning_rate=6e-3,
-    batch_tokens=480,
+    learning_rate=1e-2,
+    batch_tokens=800,
     epochs=3,
 )
 SMALL = Preset(

@@ -8,7 +8,6 @@ import keras
 import kattention
 from kattention.training import (
     Budget,
-    FusedAdam,
     GuidedAlignment,
     ScheduledSampling,
     TokenCrossentropy,
@@ -98,12 +97,16 @@ def _new_model(preset, tokenizers, attention):
         loss, weights = [loss, GuidedAlignment()], [1.0, preset.guided_alignment]
     average = {"use_ema": True, "ema_momentum": preset.ema} if preset.ema else {}
     trained.compile(
-        FusedAdam(preset.learning_rate, global_clipnorm=preset.clip_norm, **average),
+        keras.optimizers.Adam(
+            preset.learning_rate, global_clipnorm=preset.clip_norm, **average
+        ),
         loss=loss,
         loss_weights=weights,
         # Slower and unsteady for loops of changing length on a CPU.
         jit_compile=False,
     )
+    # Else the first step makes its variables, and TensorFlow traces it twice.
+    trained.optimizer.build(trained.trainable_variables)
     return trained
 
 

@@ -1,7 +1,5 @@
 """Meaning into French words."""
 
-from dataclasses import replace
-
 from recipes.translation.toy.meaning import Common, Existence, Name, Pair
 from recipes.translation.toy.words import (
     capitalize,
@@ -157,5 +155,5 @@ def _elide(sentence):
     for i, item in enumerate(result[:-1]):
         if result[i + 1].text[0].lower() in _VOWELS:
             text = {**_ELIDED, "ce": "cet"}.get(item.text, item.text)
-            result[i] = replace(item, text=text)
+            result[i] = item._replace(text=text)
     return result

@@ -1,14 +1,13 @@
 """Words that know what they mean, and how they are written."""
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 # A possessive 's, a word with its apostrophe (l', qu'), a word, punctuation.
 _WORD = re.compile(r"'s\b|[\w-]+?(?='s\b)|[\w-]+'|[\w-]+|[^\w\s]")
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A word of a sentence with the parts of the meaning that it expresses.
 
     Attributes:
@@ -68,15 +67,14 @@ def links(source, target):
 def capitalize(sentence):
     """The sentence with its first letter in upper case."""
     first, *rest = sentence
-    return [replace(first, text=first.text[0].upper() + first.text[1:]), *rest]
+    return [first._replace(text=first.text[0].upper() + first.text[1:]), *rest]
 
 
 def write(sentence, space_before=()):
     """Joins words to text, with a space before the signs in `space_before`."""
-    text = ""
+    attached, text = {".", ",", "?", "'s"} - set(space_before), ""
     for item in sentence:
-        attached = item.text in {".", ",", "?", "'s"} - set(space_before)
-        if text and not attached and not text.endswith("'"):
+        if text and item.text not in attached and not text.endswith("'"):
             text += " "
         text += item.text
     return text
