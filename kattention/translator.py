@@ -210,13 +210,8 @@ class Translator:
             seed: An integer. The text at position `i` is drawn as one text
                 with the seed `seed + i * 2**32` would be.
             num_samples: Translations drawn of each text.
-            temperature: As in `kattention.search.sample`, and so are `top_k`
-                and `top_p`.
-            top_k: The same.
-            top_p: The same.
-            max_length: As in `nbest`, and so is `max_ratio`.
-            max_ratio: The same.
-            batch_size: Strings translated at a time; it changes no result.
+            temperature, top_k, top_p: As in `kattention.search.sample`.
+            max_length, max_ratio, batch_size: As in `nbest`.
 
         Returns:
             A list of one list a string: `num_samples` `Translation`s in the

@@ -19,11 +19,7 @@ class BahdanauAttention(AttentionMechanism):
         a_ij = softmax over j of e_ij
         c_i  = sum over j of a_ij h_j
 
-    Masked positions get weight exactly 0. A row without any valid position,
-    and a masked query, get weights 0 and context 0. The softmax runs in
-    float32 at least, whatever the dtype policy. Nothing of a call stays on
-    the layer: weights are returned, memory is an argument. Second derivatives
-    are not supported for rank-3 queries.
+    Second derivatives are not supported for rank-3 queries.
 
     Args:
         units: Size `U` of the hidden layer that scores.
@@ -38,25 +34,7 @@ class BahdanauAttention(AttentionMechanism):
             (appendix B.1): attention begins exactly uniform.
         kernel_regularizer: Regularizer of the two projections.
 
-    Call arguments:
-        query: Floats `(B, T, Dq)`, or `(B, Dq)` for one step.
-        value: Floats `(B, S, Dv)`, what is averaged.
-        key: Floats `(B, S, Dk)`, what is scored; `value` when absent.
-        query_mask: Booleans `(B, T)`, or `(B,)` for one step. Taken from the
-            Keras mask of `query` when absent; that of the context is the Keras
-            mask in any case.
-        value_mask: Booleans `(B, S)`. Taken from the Keras mask of `value`
-            when absent.
-        return_attention_scores: Return the weights too.
-        training: Whether dropout is on.
-
-    Returns:
-        The context `(B, T, Dv)`, or `(context, weights)` with weights
-        `(B, T, S)` if `return_attention_scores`. Both lack the axis `T` for a
-        query of rank 2. Both have the layer's compute dtype.
-
-    Raises:
-        ValueError: A rank, depth, length, dtype or mask shape does not fit.
+    Call arguments, returns and errors: see `AttentionMechanism`.
 
     Example:
 

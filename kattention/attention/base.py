@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kattention import checks
+from kattention.attention.weights import masked_softmax, valid_only, weighted_sum
 from kattention.over_time import over_time
 from kattention.precision import as_precise
 
@@ -200,11 +201,8 @@ class AttentionMechanism(keras.layers.Layer):
         memory = {}
         if mask is not None:
             checks.check_mask("mask", mask, value.shape[:-1])
-            memory["mask"] = ops.cast(mask, "bool")
-            # Padding may hold anything, and 0 * nan is nan.
-            valid = ops.expand_dims(memory["mask"], -1)
-            key = ops.where(valid, key, ops.zeros_like(key))
-            value = ops.where(valid, value, ops.zeros_like(value))
+            memory["mask"] = mask = ops.cast(mask, "bool")
+            key, value = valid_only(key, mask), valid_only(value, mask)
         return {**memory, "key": self.project_key(key), "value": value}
 
     def open_state(self, memory):
@@ -249,10 +247,8 @@ class AttentionMechanism(keras.layers.Layer):
         context, weights, _ = self._attend(query, memory, None, training, score)
         if query_mask is not None:
             checks.check_mask("query_mask", query_mask, query.shape[:-1])
-            valid = ops.expand_dims(ops.cast(query_mask, "bool"), -1)
-            context = ops.where(valid, context, ops.zeros_like(context))
-            if weights is not None:
-                weights = ops.where(valid, weights, ops.zeros_like(weights))
+            context = valid_only(context, query_mask)
+            weights = None if weights is None else valid_only(weights, query_mask)
         return (context, weights) if return_attention_scores else context
 
     def __call__(self, query, value=None, *args, **kwargs):
@@ -390,32 +386,3 @@ class AttentionMechanism(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "dropout": self.dropout}
-
-
-def masked_softmax(scores, mask=None):
-    """The softmax over the valid positions, in float32 at least.
-
-    Args:
-        scores: Floats `(B, S)` or `(B, T, S)`.
-        mask: Booleans `(B, S)`, `None` for all.
-
-    Returns:
-        Weights of the scores' shape: 0 where masked, all 0 in a row without
-        a valid position.
-    """
-    scores = as_precise(scores)
-    if mask is None:
-        return ops.softmax(scores, axis=-1)
-    if len(scores.shape) == 3:
-        mask = ops.expand_dims(mask, 1)
-    # A finite floor: the softmax of a fully masked row must stay finite before
-    # it is zeroed, or its gradient is nan.
-    weights = ops.softmax(ops.where(mask, scores, -1e30), axis=-1)
-    return weights * ops.cast(mask, weights.dtype)
-
-
-def weighted_sum(weights, value):
-    """Sums values `(B, S, D)` with weights `(B, S)` or `(B, T, S)`."""
-    if len(weights.shape) == 3:
-        return ops.matmul(weights, value)
-    return ops.squeeze(ops.matmul(ops.expand_dims(weights, 1), value), 1)

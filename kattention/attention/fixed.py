@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from kattention.attention.base import AttentionMechanism, weighted_sum
+from kattention.attention.base import AttentionMechanism
+from kattention.attention.weights import weighted_sum
 from kattention.precision import as_precise
 
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kattention import checks
-from kattention.attention.base import masked_softmax, weighted_sum
+from kattention.attention.weights import masked_softmax, valid_only, weighted_sum
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -102,10 +102,7 @@ class AttentionPooling(keras.layers.Layer):
         if mask is not None:
             checks.check_mask("mask", mask, values.shape[:-1])
             mask = ops.cast(mask, "bool")
-            # Padding may hold anything, and 0 * nan is nan.
-            values = ops.where(
-                ops.expand_dims(mask, -1), values, ops.zeros_like(values)
-            )
+            values = valid_only(values, mask)
         hidden = ops.matmul(values, self.kernel)
         hidden = ops.tanh(hidden + self.bias if self.use_bias else hidden)
         scores = ops.matmul(hidden, ops.expand_dims(self.score_vector, -1))

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kattention.attention.weights import valid_only
 from kattention.compiled.gates import gates_of, linear_maps
 from kattention.compiled.loop import Fixed, Loop, Operands
 from kattention.compiled.steps import by_row, by_step, project_by_step
@@ -21,19 +22,7 @@ _loops = WeakKeyDictionary()
 
 
 def run(cell, inputs, memory, states, inputs_mask, noise):
-    """Runs a sequence.
-
-    Args:
-        cell: An `AttentionDecoder` with its dropout masks drawn.
-        inputs: Floats `(B, T, Din)`.
-        memory: What `cell.prepare` returned.
-        states: The flat list of initial states.
-        inputs_mask: Booleans `(B, T)`, or `None`.
-        noise: What `attention.draw_noise` returned.
-
-    Returns:
-        `(outputs (B, T, O), final states, alignments (B, T, S))`.
-    """
+    """Runs a sequence in training: arguments and results are `plain.run`'s."""
     if cell not in _loops:
         _loops[cell] = Loop(_Step(cell))
     loop, length = _loops[cell], ops.shape(inputs)[1]
@@ -67,8 +56,7 @@ def run(cell, inputs, memory, states, inputs_mask, noise):
     alignments = by_row(weights, length, ops.shape(memory["value"])[1])
     if inputs_mask is not None:
         outputs = _repeat_last(outputs, inputs_mask)
-        valid = ops.expand_dims(inputs_mask, -1)
-        alignments = ops.where(valid, alignments, ops.zeros_like(alignments))
+        alignments = valid_only(alignments, inputs_mask)
     return outputs, final, alignments
 
 

@@ -6,6 +6,7 @@ from functools import cache
 import keras
 from keras import ops
 
+from kattention.attention.weights import valid_only
 from kattention.compiled import policy
 from kattention.compiled.gates import gates_of, linear_maps
 from kattention.compiled.steps import by_row, by_step, project_by_step
@@ -90,8 +91,7 @@ class FastRNN(keras.layers.RNN):
             shown = mask
             if not self.zero_output_for_mask:
                 shown = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
-            shown = ops.expand_dims(shown, -1)
-            outputs = ops.where(shown, outputs, ops.zeros_like(outputs))
+            outputs = valid_only(outputs, shown)
         return outputs[:, -1], outputs, states
 
     def get_config(self):

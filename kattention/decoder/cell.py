@@ -202,9 +202,7 @@ class AttentionDecoder(keras.layers.Layer):
         """One step without checks, for loops: see `call`.
 
         Args:
-            inputs: As in `call`, and so are `states` and `memory`.
-            states: The same.
-            memory: The same.
+            inputs, states, memory: As in `call`.
             training: Whether dropout is on. A loop has drawn the cells' masks.
             beams: How many rows of inputs read each row of memory; one if
                 `None`.
@@ -252,10 +250,9 @@ class AttentionDecoder(keras.layers.Layer):
         They are drawn once a sequence, outside the loop: a mask made inside
         would belong to the loop's graph, one left over to another batch.
         """
+        self.end_dropout()
         for cell, inputs in zip(self.cells, self._input_sizes, strict=True):
-            if hasattr(cell, "reset_dropout_mask"):
-                cell.reset_dropout_mask()
-                cell.reset_recurrent_dropout_mask()
+            if hasattr(cell, "get_dropout_mask"):
                 like = {"dtype": cell.compute_dtype}
                 cell.get_dropout_mask(ops.ones((batch_size, inputs), **like))
                 size = keras_cells.state_sizes(cell)[0]

@@ -127,6 +127,9 @@ def beam(
         rules.empty_past(rows * beam_width, limit),
     )
     firsts = tf.range(rows)[:, None] * beam_width
+    # All K may continue one hypothesis, which may also end. With groups, the
+    # penalty may rule out K more candidates.
+    count = beam_width // groups + 1 + (beam_width if groups > 1 else 0)
 
     def body(time, token, carried, live, finished, written):
         logits, state, alignment = step(token, carried.state)
@@ -134,19 +137,11 @@ def beam(
         if coverage_penalty:
             _check_aligned(step.aligned)
             carried = carried._replace(coverage=carried.coverage + alignment)
-            shape = [rows, beam_width, tf.shape(alignment)[1]]
-            read = tf.reshape(carried.coverage, shape)
+            read = _by_row(carried.coverage, beam_width)
             coverage = coverage_penalty * coverage_score(read, source_mask)
-        # All K may continue one hypothesis, which may also end. With groups, the
-        # penalty may rule out K more candidates.
-        count = beam_width // groups + 1 + (beam_width if groups > 1 else 0)
-        scores, tokens = candidates(logits, count, rules, time, carried.past)
-        several = [-1, beam_width, scores.shape[1]]
-        new, finished = advance(
-            tf.reshape(scores, several),
-            tf.reshape(tokens, several),
-            *(coverage, time, live, finished, ranking),
-        )
+        found = candidates(logits, count, rules, time, carried.past)
+        scores, tokens = (_by_row(part, beam_width) for part in found)
+        new, finished = advance(scores, tokens, coverage, time, live, finished, ranking)
         stored = (new.token, new.token_score, new.parent, alignment)
         parts = zip(written, stored, strict=True)
         written = tuple(array.write(time, part) for array, part in parts)
@@ -168,6 +163,12 @@ def beam(
         token_scores,
         alignments if step.aligned else None,
     )
+
+
+def _by_row(tensor, beam_width):
+    """`(B * K, X)` as `(B, K, X)`."""
+    depth = tensor.shape[1] or tf.shape(tensor)[1]
+    return tf.reshape(tensor, [-1, beam_width, depth])
 
 
 def _loop(body, start, carried, rows, beam_width, groups):

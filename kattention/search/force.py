@@ -10,11 +10,8 @@ def force(step, state, tokens, *, start=2):
     """Follows given sequences and scores them.
 
     Args:
-        step: `(tokens (B,), state) -> (logits (B, V), state, alignment)`, the
-            alignment `(B, S)` or `None`.
-        state: Nested tensors of `B` rows: the state before the first step.
+        step, state, start: As in `beam`, with `K = 1`.
         tokens: Integers `(B, T)`, the end token included, 0 after it.
-        start: Id of the token before the first.
 
     Returns:
         A `Result` with `K = 1`: `tokens` again, as long as the longest, the

@@ -24,15 +24,8 @@ def greedy(
     score better; greedy search never does.
 
     Args:
-        step: `(tokens (B,), state) -> (logits (B, V), state, alignment)`, the
-            alignment `(B, S)` or `None`.
-        state: Nested tensors of `B` rows: the state before the first step.
-        start: Id of the token before the first.
-        end: Id of the token that ends a sequence.
-        max_length: Most tokens of a sequence: an integer, or integers `(B,)`.
-        length_penalty: As in `beam`.
-        forbid: Ids that are never produced.
-        rules: As in `beam`.
+        step, state, start, end, max_length, length_penalty, forbid, rules: As in
+            `beam`, with `K = 1`.
 
     Returns:
         A `Result` with `K = 1`.

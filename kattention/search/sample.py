@@ -37,9 +37,7 @@ def sample(
     number among the samples, and the step: not on the batch or the process.
 
     Args:
-        step: `(tokens (N,), state) -> (logits (N, V), state, alignment)`, the
-            alignment `(N, S)` or `None`, with `N = B * num_samples`.
-        state: Nested tensors of `B` rows: the state before the first step.
+        step, state: As in `beam`, with `K = num_samples`.
         seed: An integer, or integers `(B,)`, one a row. Row `i` of a single
             seed draws as one row with the seed `seed + i * 2**32` does.
         num_samples: Sequences drawn for each row, `K`.
@@ -50,12 +48,7 @@ def sample(
         top_p: Draw from the most probable tokens that together have this
             probability, and from those as probable as the last of them: a
             number, or floats `(B,)`.
-        start: Id of the token before the first.
-        end: Id of the token that ends a sequence.
-        max_length: Most tokens of a sequence: an integer, or integers `(B,)`.
-        length_penalty: As in `beam`.
-        forbid: Ids that are never produced.
-        rules: As in `beam`.
+        start, end, max_length, length_penalty, forbid, rules: As in `beam`.
 
     Returns:
         A `Result` with `K = num_samples`, in the order drawn. The scores are
