@@ -1,6 +1,7 @@
 # make demo   set up, train on the embedded corpus, show, export
 # make test   set up, run all tests in two processes
 # make lint   set up, check format and style
+# make docs   set up, write the documentation to docs/build
 # make jax    set up JAX beside it, run the tests of the layers on it
 # make torch  the same on torch
 
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint jax torch
+.PHONY: demo test lint docs jax torch
 
 demo: $(VENV)/installed
 	$(BIN)/python -m recipes.translation.demo
@@ -19,6 +20,10 @@ test: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet -e ".[translation,test,docs]"
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/build
 
 # Some minutes each, and large packages: not for every push.
 jax torch: %: $(VENV)-%/installed

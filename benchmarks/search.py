@@ -29,8 +29,9 @@ def main():
     options = parser.parse_args()
     print(machine("tensorflow", "keras"))
     reference = QUICK if options.quick else PADDED
+    sizes = SIZES[:1] if options.quick else SIZES
     for beam in (1, 5):
-        for batch, steps in SIZES:
+        for batch, steps in sizes:
             case = {**reference, "batch": batch, "steps": steps, "beam": beam}
             workers = compare(programs(case, options.quick), options.rounds)
             print(f"\n{'greedy' if beam == 1 else f'beam {beam}'}, batch {batch}")
@@ -38,7 +39,7 @@ def main():
     # TensorFlow only from here: what ran above has processes of its own.
     from search_parts import early_stop, parts
 
-    for batch, _ in SIZES:
+    for batch, _ in sizes:
         case = {**reference, "batch": batch, "steps": 1, "beam": 5}
         parts(case, options.rounds)
     if options.run:

@@ -5,7 +5,7 @@ import unicodedata
 
 import numpy as np
 
-from kattention.text.pieces import SPACE, piece_bytes, piece_spans
+from kattention.pieces import SPACE, piece_bytes, piece_spans
 
 
 def copy_words(source, source_tokens, target_tokens, alignment, placeholders):

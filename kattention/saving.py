@@ -7,5 +7,10 @@ import keras
 
 def revive(config, custom_objects=None):
     """Returns the constructor's arguments, with the layers among them rebuilt."""
-    # A copy: some Keras layers take entries out of the config they are given.
-    return keras.saving.deserialize_keras_object(copy.deepcopy(config), custom_objects)
+    return {
+        # A copy: some Keras layers take entries out of the config they are given.
+        name: keras.saving.deserialize_keras_object(copy.deepcopy(part), custom_objects)
+        if isinstance(part, (dict, list))
+        else part
+        for name, part in config.items()
+    }

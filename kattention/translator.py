@@ -4,6 +4,7 @@ import os
 import tempfile
 import zipfile
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 
 import keras
@@ -41,6 +42,18 @@ class Translation:
     target_tokens: list[str]
     token_scores: list[float]
     alignment: np.ndarray | None
+
+    def _repr_html_(self):
+        """How a notebook shows it."""
+        shown = f"<p>{escape(self.text)} <small>(score {self.score:.3f})</small></p>"
+        if self.alignment is None:
+            return shown
+        # Here, not above: it needs matplotlib.
+        from kattention.plotting import html_alignment
+
+        return shown + html_alignment(
+            self.source_tokens, self.target_tokens, self.alignment
+        )
 
 
 class Translator:
@@ -160,8 +173,8 @@ class Translator:
                 `groups`, `diversity` and `allow_unknown`.
 
         Returns:
-            A list of one list a string: up to `beam_width` `Translation`s,
-            best first.
+            A list with a list for each string, of up to `beam_width` `Translation`
+            objects, best first.
 
         Raises:
             ValueError: `texts` is one string or holds something else, there
@@ -214,8 +227,8 @@ class Translator:
             max_length, max_ratio, batch_size: As in `nbest`.
 
         Returns:
-            A list of one list a string: `num_samples` `Translation`s in the
-            order drawn.
+            A list with a list for each string, of `num_samples` `Translation`
+            objects in the order drawn.
         """
         texts = _strings("texts", texts)
         # Wraps around, as 64-bit integers do.
@@ -315,7 +328,7 @@ def _strings(name, texts, count=None):
 
 
 def _in_batches(search, columns, batch_size, progress=None):
-    """Runs a search over columns of equal length; lists of `Translation`s."""
+    """Runs a search over columns of equal length; returns `Translation` objects."""
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     texts = columns[0]

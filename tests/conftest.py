@@ -1,5 +1,6 @@
 """Small models that tests share."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -30,6 +31,14 @@ def same_weights_every_time():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def quick_export(monkeypatch):
+    """Exports are not loaded in a fresh process, which takes most of their time."""
+    # Not by its dotted name: the package's `export` is the function.
+    module = importlib.import_module("kattention.serving.export")
+    monkeypatch.setattr(module, "check", lambda path, text: None)
 
 
 def make_seq2seq(

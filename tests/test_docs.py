@@ -36,9 +36,29 @@ def test_the_snippet_of_the_translator_names_what_there_is():
     assert names <= set(kattention.translator.Translation.__dataclass_fields__)
 
 
+def test_the_page_about_classes_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    for block in blocks("python", (ROOT / "docs/which.md").read_text()):
+        exec(block, scope)
+    assert scope["weights"].shape == (64, 12)
+    ids = scope["ids"]
+    np.testing.assert_allclose(scope["again"](ids), scope["classifier"](ids), rtol=1e-5)
+
+
+def test_every_public_object_is_in_the_reference():
+    text = (ROOT / "docs/api.md").read_text()
+    layers = set(kattention.__all__) - {"__version__", "plotting", "search", "serving"}
+    layers -= {"text", "training"}
+    for name in layers | set(kattention.training.__all__):
+        assert re.search(rf"^   {name}$", text, re.M), name
+    for name in kattention.plotting.__all__:
+        assert f"   plotting.{name}\n" in text, name
+
+
 def test_the_guide_to_search_runs():
     scope = {}
-    for block in blocks("python", (ROOT / "docs/search.md").read_text()):
+    for block in blocks("python", (ROOT / "docs/searching.md").read_text()):
         exec(block, scope)
     np.testing.assert_allclose(scope["probabilities"], [0.36, 0.2, 0.135], rtol=1e-5)
     expected = {"the red house is old", "the red car is new"}
@@ -72,12 +92,12 @@ def test_every_command_of_a_recipe_is_understood(page, count):
 
     text = (ROOT / page).read_text()
     commands = re.findall(
-        r"^python -m recipes\.translation (.+?)(?: +#.*)?$", text, re.M
+        r"^(?:kattention |python -m recipes\.)translation (.+?)(?: +#.*)?$", text, re.M
     )
     assert len(commands) >= count
     for command in commands:
         words = re.findall(r'"[^"]*"|\S+', command)
-        build_parser().parse_args([word.strip('"') for word in words])
+        build_parser("translation").parse_args([word.strip('"') for word in words])
 
 
 @pytest.mark.parametrize(
@@ -92,6 +112,7 @@ def test_every_command_of_a_recipe_is_understood(page, count):
         "kattention.decoder.cell",
         "kattention.decoder.rnn",
         "kattention.compiled.rnn",
+        "kattention.plotting.pictures",
         "kattention.seq2seq",
         "kattention.search.beam",
         "kattention.search.force",

@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from kattention.ids import END, START
 from kattention.serving.check import check
 from kattention.serving.pipeline import BeamOptions, Pipeline
 
@@ -74,16 +73,24 @@ def export(path, model, source_tokenizer, target_tokenizer, options=None, exampl
 def _signatures(pipeline, options):
     """`{name: (function, specs of its inputs)}`."""
 
+    string = tf.TensorSpec([None], tf.string, name="text")
+    # One function, so that the export holds its graph once.
+    beam = tf.function(
+        lambda text: pipeline.beam(text, options),
+        input_signature=[string],
+        autograph=False,
+    )
+
     def best(text):
-        found = pipeline.beam(text, options)
+        found = beam(text)
         return {"translation": found.texts[:, 0], "score": found.scores[:, 0]}
 
     def nbest(text):
-        found = pipeline.beam(text, options)
+        found = beam(text)
         return {"translation": found.texts, "score": found.scores}
 
     def attention(text):
-        found = pipeline.beam(text, options)
+        found = beam(text)
         # Longer hypotheses of the same text must not pad the best one.
         tokens = found.target_tokens[:, 0]
         used = tf.reduce_any(tokens != "", axis=0)
@@ -103,26 +110,19 @@ def _signatures(pipeline, options):
         )
         return {"translation": found.texts[:, 0], "score": found.scores[:, 0]}
 
-    text, seed, temperature, top_p = (
+    draw = [
         tf.TensorSpec([None], dtype, name=name)
         for name, dtype in (
-            ("text", tf.string),
             ("seed", tf.int64),
             ("temperature", tf.float32),
             ("top_p", tf.float32),
         )
-    )
-    signatures = {"serving_default": (best, [text]), "nbest": (nbest, [text])}
-    if _aligns(pipeline.model):
-        signatures["attention"] = attention, [text]
-    signatures["sample"] = sample, [text, seed, temperature, top_p]
+    ]
+    signatures = {"serving_default": (best, [string]), "nbest": (nbest, [string])}
+    if beam.get_concrete_function().structured_outputs.alignments is not None:
+        signatures["attention"] = attention, [string]
+    signatures["sample"] = sample, [string, *draw]
     return signatures
-
-
-def _aligns(model):
-    """Whether the model's steps yield alignments."""
-    memory, state = model.encode(tf.constant([[END, END]]))
-    return model.step(tf.constant([START]), state, memory)[2] is not None
 
 
 def _rename(aside, path):

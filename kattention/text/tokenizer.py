@@ -2,6 +2,7 @@
 
 import io
 import re
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import sentencepiece
 import tensorflow as tf
 
 from kattention.ids import END, PADDING, START, UNKNOWN
-from kattention.text.pieces import is_byte
+from kattention.pieces import SPACE, is_byte
 from kattention.text.sentencepiece_op import SharedSentencepieceTokenizer
 
 
@@ -153,7 +154,19 @@ class SubwordTokenizer(tf.Module):
         return (ids == 0) | (ids == tf.range(self.vocabulary_size)) | (begins & spelt)
 
 
+# The character that stands for a space becomes one, which changes nothing: without
+# any rule the op in a graph would print a note whenever it loads a model.
+_RULE = f"{ord(SPACE):X}\t20\n"
+
+
 def _train(lines, vocabulary_size):
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
+        rules.write(_RULE)
+        rules.flush()
+        return _train_with(lines, vocabulary_size, rules.name)
+
+
+def _train_with(lines, vocabulary_size, rules):
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.Train(
         sentence_iterator=(" " + line for line in lines),  # as `encode` does
@@ -161,7 +174,7 @@ def _train(lines, vocabulary_size):
         model_type="bpe",
         vocab_size=vocabulary_size,
         byte_fallback=True,
-        normalization_rule_name="identity",
+        normalization_rule_tsv=rules,
         remove_extra_whitespaces=False,
         # Decoding would remove it together with a real space.
         add_dummy_prefix=False,

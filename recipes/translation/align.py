@@ -4,9 +4,9 @@ import sys
 
 from tqdm import tqdm
 
-from recipes.translation.data import pharaoh
-from recipes.translation.errors import UsageError
-from recipes.translation.word_links import align, error_rate
+from .data import pharaoh
+from .errors import UsageError
+from .word_links import align, error_rate
 
 BATCH = 256
 

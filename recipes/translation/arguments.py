@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kattention.search import PerToken
 from kattention.serving import BeamOptions
-from recipes.translation.options import (
+
+from .options import (
     PRESETS,
     CorpusOptions,
     Preset,
@@ -23,9 +24,9 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def build_parser():
+def build_parser(program):
     parser = _Parser(
-        prog="python -m recipes.translation",
+        prog=program,
         description="Trains, evaluates, uses and exports translation models.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -321,3 +322,15 @@ def search_options(options):
     if options.per_token:
         search["length_penalty"] = PerToken(options.length_penalty)
     return search
+
+
+def describe_search(search):
+    """Says how wide the beam is, its length penalty, and what else is unusual."""
+    told, usual = BeamOptions(**search), BeamOptions()
+    always = ("beam_width", "length_penalty")
+    return ", ".join(
+        f"{field.name.replace('_', ' ')} {getattr(told, field.name)}"
+        for field in fields(BeamOptions)
+        if field.name in always
+        or getattr(told, field.name) != getattr(usual, field.name)
+    )

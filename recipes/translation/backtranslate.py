@@ -5,9 +5,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from recipes.translation.data.files import iterate_lines
-from recipes.translation.errors import UsageError
-from recipes.translation.evaluate import translate_all
+from .data.files import iterate_lines
+from .errors import UsageError
+from .evaluate import translate_all
 
 CHUNK = 2048
 

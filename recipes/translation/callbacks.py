@@ -6,11 +6,11 @@ import time
 import keras
 import numpy as np
 import sacrebleu
-from tqdm import tqdm
 
-from recipes.translation import run
-from recipes.translation.errors import UsageError
-from recipes.translation.evaluate import translate_all
+from . import run
+from .errors import UsageError
+from .evaluate import translate_greedily
+from .report import write_history
 
 
 class Validation(keras.callbacks.Callback):
@@ -67,7 +67,17 @@ class Validation(keras.callbacks.Callback):
         progress.finished = self.model.stop_training
         progress.seconds = self.budget.spent_seconds
         progress.cpu_seconds = self._cpu_seconds_before + time.process_time()
+        progress.history.append(
+            {
+                "round": progress.rounds,
+                "step": progress.steps,
+                "minutes": round(progress.seconds / 60, 3),
+                "learning_rate": float(self.model.optimizer.learning_rate),
+                **{name: float(value) for name, value in logs.items()},
+            }
+        )
         run.write_state(self.folder, self.model, progress)
+        write_history(self.folder / run.HISTORY, progress.history)
 
     def _is_better(self, bleu, loss):
         best = self.progress
@@ -77,49 +87,9 @@ class Validation(keras.callbacks.Callback):
         return bleu > best.best_bleu
 
     def _bleu(self):
-        # Without a penalty a beam of one is greedy search: it ends at an end token.
-        hypotheses = translate_all(
-            self.translator, self.pairs.sources, beam_width=1, length_penalty=0.0
-        )
+        found = translate_greedily(self.translator, self.pairs.sources)
+        hypotheses = [one.text for one in found]
         return sacrebleu.corpus_bleu(hypotheses, [self.pairs.targets]).score
-
-
-class Report(keras.callbacks.Callback):
-    """Prints a line after each round, and a bar on a terminal while it runs.
-
-    Args:
-        budget: The `kattention.training.Budget` of the training.
-        steps: Steps of a round.
-        epoch_steps: Steps of a pass over the corpus.
-    """
-
-    def __init__(self, budget, steps, epoch_steps):
-        super().__init__()
-        self.budget = budget
-        self.steps = steps
-        self.epoch_steps = epoch_steps
-        self._bar = None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        title = f"round {epoch + 1}"
-        self._bar = tqdm(
-            total=self.steps, desc=title, unit="step", leave=False, disable=None
-        )
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
-        self._bar.update()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._bar.close()
-        epochs = self.budget.spent_steps / self.epoch_steps
-        print(
-            f"round {epoch + 1}, epoch {epochs:.1f}: loss {logs['loss']:.3f}, "
-            f"validation loss {logs['val_loss']:.3f}, "
-            f"BLEU {logs['val_bleu']:.2f}; "
-            f"{self.budget.spent_seconds / 60:.1f} minutes",
-            flush=True,
-        )
 
 
 class Reseeding(keras.callbacks.Callback):

@@ -7,7 +7,7 @@ import sacrebleu
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 from tqdm import tqdm
 
-from recipes.translation.errors import UsageError
+from .errors import UsageError
 
 # Bootstrap samples for the bounds of a score.
 BOOTSTRAP = 1000
@@ -39,6 +39,12 @@ def translate_all(translator, sources, **search):
     with tqdm(total=len(sources), desc="translating", disable=None, leave=False) as bar:
         found = translator.translate(sources, progress=bar.update, **search)
     return [translation.text for translation in found]
+
+
+def translate_greedily(translator, sources, **options):
+    """One `Translation` a sentence, of the most probable token at every step."""
+    # Without a penalty a beam of one ends at the first end token.
+    return translator.translate(sources, beam_width=1, length_penalty=0.0, **options)
 
 
 def lower_and_tokenize(lines, language):

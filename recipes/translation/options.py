@@ -6,8 +6,8 @@ The command line is generated from the fields of these classes.
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from recipes.translation.data import corpora
-from recipes.translation.errors import UsageError
+from .data import corpora
+from .errors import UsageError
 
 ATTEND = ("before", "between", "after")
 # The preset of your own text: the first one with more pairs than that.

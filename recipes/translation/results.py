@@ -17,13 +17,14 @@ from dataclasses import fields
 from pathlib import Path
 
 import kattention
-from recipes.translation import evaluate, run
-from recipes.translation.align import align_pairs
-from recipes.translation.data import corpora, pharaoh
-from recipes.translation.data.files import iterate_lines, load_pairs
-from recipes.translation.errors import UsageError
-from recipes.translation.options import PRESETS, Preset
-from recipes.translation.word_links import diagonal_links, error_rate
+
+from . import evaluate, run
+from .align import align_pairs
+from .data import corpora, pharaoh
+from .data.files import iterate_lines, load_pairs
+from .errors import UsageError
+from .options import PRESETS, Preset
+from .word_links import diagonal_links, error_rate
 
 RECORDS = Path("docs/results.jsonl")
 TABLE = Path("docs/results.md")

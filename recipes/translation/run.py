@@ -7,6 +7,8 @@
     validation/
     validation.json the pairs to validate on
     model.keras     the best model so far: with the tokenizers, a `Translator`
+    history.csv     a row for each round
+    events/         the same for TensorBoard, with translations and alignments
     state-N/        everything that training needs to go on after N rounds
 
 Each file and folder is written under another name and then renamed: a kill at
@@ -18,15 +20,17 @@ import math
 import os
 import shutil
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from recipes.translation.errors import UsageError
+from .errors import UsageError
 
 RUN = "run.json"
 VALIDATION = "validation.json"
+HISTORY = "history.csv"
+EVENTS = "events"
 OWN = {RUN, VALIDATION, "source.model", "target.model", "model.keras"}
-OWN |= {"training", "validation"}
+OWN |= {"training", "validation", HISTORY, EVENTS}
 
 
 @dataclass
@@ -42,6 +46,7 @@ class Progress:
         best_loss: The validation loss of that round.
         worse: Rounds since then.
         finished: Whether the training has ended.
+        history: A dict of numbers for each round.
     """
 
     rounds: int = 0
@@ -52,6 +57,7 @@ class Progress:
     best_loss: float = math.inf
     worse: int = 0
     finished: bool = False
+    history: list[dict] = field(default_factory=list)
 
 
 def prepare_folder(folder):

@@ -12,15 +12,17 @@ from kattention.training import (
     ScheduledSampling,
     TokenCrossentropy,
 )
-from recipes.translation import run
-from recipes.translation.allocator import keep_freed_memory
-from recipes.translation.callbacks import Report, Reseeding, Validation
-from recipes.translation.data import filtering, preparation
-from recipes.translation.data.batches import Batches
-from recipes.translation.data.encoded import open_encoded
-from recipes.translation.errors import UsageError
-from recipes.translation.model import build_model
-from recipes.translation.options import Preset, choose_preset, make_preset
+
+from . import run
+from .allocator import keep_freed_memory
+from .callbacks import Reseeding, Validation
+from .data import filtering, preparation
+from .data.batches import Batches
+from .data.encoded import open_encoded
+from .errors import UsageError
+from .model import build_model
+from .options import Preset, choose_preset, make_preset
+from .report import Events, Report
 
 # Steps after which a training validates and records its state, at the latest.
 ROUND = 1000
@@ -68,12 +70,16 @@ def train(options):
         trained = keras.models.load_model(state)
     model = trained.model if isinstance(trained, ScheduledSampling) else trained
     print(
-        f"{len(training)} training and {len(validation)} validation pairs, "
-        f"{tokenizers[0].vocabulary_size} and {tokenizers[1].vocabulary_size} "
+        f"{len(training):,} training and {len(validation):,} validation pairs, "
+        f"{tokenizers[0].vocabulary_size:,} and {tokenizers[1].vocabulary_size:,} "
         f"subwords, {model.count_params():,} weights"
     )
     translator = kattention.Translator(model, *tokenizers)
     _fit(trained, translator, training, validation, recorded, progress, folder)
+    print(
+        f"ended after {progress.rounds} rounds, {progress.seconds / 60:.1f} minutes: "
+        f"best BLEU {progress.best_bleu:.2f} on the validation pairs, greedy search"
+    )
     return kattention.Translator.load(folder)
 
 
@@ -123,8 +129,9 @@ def _fit(trained, translator, training, validation, recorded, progress, folder):
         folder, translator, validation, budget, progress, preset.patience, *average
     )
     steps = min(training.steps, ROUND)
-    report = Report(budget, steps, training.steps)
-    callbacks = [budget, Reseeding(recorded["seed"]), *average, judge, report]
+    report = Report(budget, steps, training.steps, training.tokens)
+    events = Events(folder / run.EVENTS, translator, validation.sources)
+    callbacks = [budget, Reseeding(recorded["seed"]), *average, judge, report, events]
     if preset.scheduled_sampling:
         callbacks.append(_raise_share(trained, budget, preset.scheduled_sampling))
     validation_batches = Batches(

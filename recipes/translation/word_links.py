@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from kattention.text.pieces import piece_spans
-from recipes.translation.toy.words import split_words
+from kattention.pieces import piece_spans
+
+from .toy.words import split_words
 
 
 def word_alignment(pieces, texts, matrix, words=split_words):

@@ -139,7 +139,7 @@ def test_a_served_draw_is_python_s(translator, served):
         np.testing.assert_allclose(found["score"][row], one.score, rtol=1e-5)
 
 
-def test_options_reach_the_export(translator, tmp_path):
+def test_options_reach_the_export(translator, tmp_path, quick_export):
     options = {"beam_width": 4, "groups": 2, "no_repeat_ngram": 1, "min_length": 3}
     options |= {"coverage_penalty": 0.3, "length_penalty": search.PerToken(0.5)}
     served = tf.saved_model.load(translator.export(tmp_path, **options))
@@ -179,7 +179,7 @@ def test_options_reach_the_search(translator):
         assert one.target_tokens == [piece.decode() for piece in row if piece]
 
 
-def test_an_ensemble_is_exported_like_one_model(translator, tmp_path):
+def test_an_ensemble_is_exported_like_one_model(translator, tmp_path, quick_export):
     other = make_translator().model
     ensemble = kattention.Translator(
         kattention.Ensemble([translator.model, other]),
@@ -197,14 +197,14 @@ def test_an_ensemble_is_exported_like_one_model(translator, tmp_path):
         )
 
 
-def test_without_attention_there_is_no_attention_signature(tmp_path):
+def test_without_attention_there_is_no_attention_signature(tmp_path, quick_export):
     translator = make_translator(kattention.FixedContext())
     loaded = tf.saved_model.load(translator.export(tmp_path))
     assert set(loaded.signatures) == {"serving_default", "nbest", "sample"}
     assert translator.translate(["cab"])[0].alignment is None
 
 
-def test_versions_count_up_and_nothing_else_is_left(translator, tmp_path):
+def test_versions_count_up_and_nothing_else_is_left(translator, tmp_path, quick_export):
     (tmp_path / "toy" / "7").mkdir(parents=True)
     (tmp_path / "toy" / "notes.txt").touch()
     assert translator.export(tmp_path / "toy") == tmp_path / "toy" / "8"

@@ -168,7 +168,7 @@ def test_a_beam_reads_as_teacher_forcing_does(attend, name):
 
 
 @stateful
-def test_an_export_says_what_python_says(tmp_path, name):
+def test_an_export_says_what_python_says(tmp_path, name, quick_export):
     tf = pytest.importorskip("tensorflow")
     pytest.importorskip("tensorflow_text")
     from kattention.text import SubwordTokenizer

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import kattention
 from recipes.translation import results
-from recipes.translation.__main__ import COMMANDS
+from recipes.translation.commands import COMMANDS
 from tests.recipes.commands import PAIRS, call
 
 
@@ -160,7 +160,9 @@ def test_score_prints_log_probabilities(trained, pairs, capsys):
     assert f"perplexity {perplexity:.2f} of {tokens} tokens" in logged.err
 
 
-def test_an_ensemble_takes_part_in_every_command(trained, pairs, tmp_path, capsys):
+def test_an_ensemble_takes_part_in_every_command(
+    trained, pairs, tmp_path, capsys, quick_export
+):
     # A run with itself says what it says alone.
     more = ["--ensemble", trained]
     assert call("translate", trained, "a cat") == 0
@@ -191,7 +193,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("command", ["evaluate", "translate", "export"])
 def test_progress_is_for_terminals_and_not_in_the_output(
-    trained, tmp_path, capsys, monkeypatch, command
+    trained, tmp_path, capsys, monkeypatch, quick_export, command
 ):
     last = {"evaluate": [], "translate": ["a cat"], "export": [tmp_path / "exported"]}
     assert call(command, trained, *last[command]) == 0

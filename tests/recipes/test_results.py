@@ -55,7 +55,7 @@ def test_the_command_of_a_run_makes_the_same_run():
         "preset": asdict(changed),
     }
     command = shlex.split(results._command(recorded))
-    told = vars(build_parser().parse_args([*command, "--output", "x"]))
+    told = vars(build_parser("translation").parse_args([*command, "--output", "x"]))
     for name in ("data", "seed", "attention", "minutes", "limit"):
         assert told[name] == recorded[name]
     overrides = {f.name: told[f.name] for f in fields(Preset)}

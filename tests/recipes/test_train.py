@@ -1,5 +1,6 @@
 """Training: from files to a run folder, stopped and gone on with."""
 
+import csv
 import json
 import shutil
 import signal
@@ -10,9 +11,10 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kattention
-from recipes.translation import run
+from recipes.translation import report, run
 from tests.recipes.commands import PAIRS, RUN_FILES, call
 
 
@@ -23,12 +25,47 @@ def test_own_pairs_go_from_file_to_run(trained):
     assert kattention.Translator.load(trained).translate(["a cat"])[0].alignment.any()
 
 
+def test_a_run_keeps_its_history(trained):
+    with (trained / "history.csv").open() as file:
+        [row] = csv.DictReader(file)
+    assert (row["round"], row["step"]) == ("1", "1")
+    assert float(row["val_loss"]) > float(row["learning_rate"]) >= 0
+    [file] = (trained / "events").iterdir()
+    events = tf.data.TFRecordDataset(str(file))
+    text = b"".join(record.numpy() for record in events)
+    for name in (b"val_bleu", b"translations", b"alignment 1"):
+        assert name in text
+
+
+def test_a_training_says_what_it_does_and_what_comes_next(
+    pairs, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(report, "EVERY", 0)
+    folder = tmp_path / "mine"
+    command = ["train", "--pairs", pairs, "--output", folder, "--epochs", 1]
+    assert call(*command) == 0
+    said = capsys.readouterr().out
+    steps = (
+        "reading the corpus",
+        "learning 1,200 subwords from ",
+        "building the training step",
+        "round 1 step 1 of 1, loss ",
+        "target tokens/s, 100% done, 0 min left",
+        "(greedy search)",
+        "best BLEU ",
+        f"translation evaluate {folder}\n",
+        f"translation export {folder} exported/mine\n",
+    )
+    places = [said.index(step) for step in steps]
+    assert places == sorted(places)
+
+
 def test_a_finished_run_has_nothing_to_do(trained, pairs, capsys):
     assert call("train", "--pairs", pairs, "--output", trained, "--epochs", 1) == 0
     assert "nothing to do" in capsys.readouterr().out
 
 
-def test_logits_in_bfloat16_are_only_the_logits(pairs, tmp_path):
+def test_logits_in_bfloat16_are_only_the_logits(pairs, tmp_path, quick_export):
     folder = tmp_path / "run"
     command = ["train", "--pairs", pairs, "--preset", "tiny", "--output", folder]
     assert call(*command, "--epochs", 1, "--bfloat16") == 0
@@ -41,7 +78,10 @@ def test_logits_in_bfloat16_are_only_the_logits(pairs, tmp_path):
     assert {weight.dtype for weight in model.weights} == {"float32"}
     [scored] = translator.score(["a cat"], ["un chat"])
     assert np.isfinite(scored.score)
-    translator.export(tmp_path / "exported")  # which compares it with Python
+    served = tf.saved_model.load(translator.export(tmp_path / "exported"))
+    found = served.signatures["serving_default"](text=tf.constant(["a cat"]))
+    [expected] = translator.translate(["a cat"])
+    assert found["translation"].numpy()[0].decode() == expected.text
 
 
 def test_parallel_files_with_their_own_validation(tmp_path, capsys):
@@ -68,7 +108,8 @@ def test_given_alignments_are_learnt(tmp_path, capsys):
     links.write_text("2-0 2-1 2-2\n" * 40)
     command = ["train", "--pairs", pairs, "--output", tmp_path / "run"]
     command += ["--alignments", links, "--preset", "tiny", "--guided-alignment", 3]
-    assert call(*command, "--epochs", 60, "--patience", 60) == 0
+    command += ["--batch-tokens", 50, "--epochs", 10, "--patience", 10]
+    assert call(*command) == 0
     capsys.readouterr()
     assert call("align", tmp_path / "run", "--pairs", pairs, "--gold", links) == 0
     assert float(capsys.readouterr().err.split()[-1]) < 0.1

@@ -11,7 +11,7 @@ class OpenRules:
 
     Args:
         forbid: Ids that are never produced.
-        rules: Further `Rule`s, applied after that.
+        rules: Further `Rule` objects, applied after that.
         setup: The `SearchSetup`.
     """
 

@@ -4,7 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from kattention.ids import END, START
-from recipes.translation.data.encoded import LINK_BASE
+
+from .encoded import LINK_BASE
 
 BUCKET_WIDTH = 4
 
@@ -35,6 +36,8 @@ class Batches:
         self._sizes = np.maximum(1, batch_tokens // tops)
         counts = np.bincount(self._buckets, minlength=len(tops))
         self.steps = int(np.ceil(counts / self._sizes).sum())
+        # Of the targets, with their end tokens.
+        self.tokens = int((encoded.target.lengths[self._rows] + 1).sum())
         # The order of the latest epoch, drawn again when another one begins.
         self._drawn = self._spans = None
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import keras
 
-from recipes.translation import toy
-from recipes.translation.data.files import (
+from .. import toy
+from ..errors import UsageError
+from .files import (
     Pairs,
     bucket,
     decode_lines,
@@ -17,7 +18,6 @@ from recipes.translation.data.files import (
     read_parallel,
     split_columns,
 )
-from recipes.translation.errors import UsageError
 
 MULTI30K_URL = (
     "https://raw.githubusercontent.com/multi30k/dataset/"

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from recipes.translation.data import pharaoh
-from recipes.translation.word_links import membership
+from ..word_links import membership
+from . import pharaoh
 
 FILES = {
     "source.ids": np.int32,

@@ -14,7 +14,7 @@ from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 
-from recipes.translation.errors import UsageError
+from ..errors import UsageError
 
 
 @dataclass

@@ -18,8 +18,8 @@ class Filtered:
     left_out: dict[str, int]
 
     def __str__(self):
-        counts = [f"{count} {reason}" for reason, count in self.left_out.items()]
-        return f"left out {', '.join(counts)}"
+        counts = [f"{n:,} {reason}" for reason, n in self.left_out.items() if n]
+        return f"left out: {', '.join(counts) or 'no pair'}"
 
 
 def select(encoded, max_tokens, max_ratio):

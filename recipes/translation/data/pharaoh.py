@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from recipes.translation.data.files import iterate_lines
-from recipes.translation.errors import UsageError
+from ..errors import UsageError
+from .files import iterate_lines
 
 NEIGHBOURS = [(-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)]
 _LINK = re.compile(r"(\d+)([-p])(\d+)")

@@ -9,11 +9,12 @@ import warnings
 from dataclasses import asdict
 
 from kattention.text import SubwordTokenizer
-from recipes.translation import run
-from recipes.translation.data import corpora, files, filtering, pharaoh, splitting
-from recipes.translation.data.encoded import encode
-from recipes.translation.data.files import Pairs
-from recipes.translation.errors import UsageError
+
+from .. import run
+from ..errors import UsageError
+from . import corpora, files, filtering, pharaoh, splitting
+from .encoded import encode
+from .files import Pairs
 
 # Pairs from which subwords are learnt, at most.
 LEARNT_FROM = 200_000
@@ -21,6 +22,7 @@ LEARNT_FROM = 200_000
 
 def prepare(folder, recorded, preset):
     """Fills a run folder with what `recorded` and the preset ask for."""
+    print("reading the corpus", flush=True)
     training, validation = _load_pairs(recorded)
     tokenizers = learn_tokenizers(training, preset)
     for name, tokenizer in zip(("source", "target"), tokenizers, strict=True):
@@ -94,7 +96,11 @@ def load_tokenizers(folder, preset):
 
 def learn_tokenizers(training, preset):
     """Learns `(source tokenizer, target tokenizer)` from a stream of pairs."""
-    every = 1 + sum(1 for _ in training) // LEARNT_FROM
+    count = sum(1 for _ in training)
+    print(
+        f"learning {preset.vocabulary_size:,} subwords from {count:,} pairs", flush=True
+    )
+    every = 1 + count // LEARNT_FROM
     pairs = [pair[:2] for n, pair in enumerate(training) if n % every == 0]
     sides = [list(side) for side in zip(*pairs, strict=True)]
     if preset.shared_vocabulary:

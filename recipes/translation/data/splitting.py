@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from recipes.translation.data.files import Pairs, Selected, bucket
-from recipes.translation.errors import UsageError
+from ..errors import UsageError
+from .files import Pairs, Selected, bucket
 
 # One source sentence in 20 is held out, but of large files only about this many.
 HELD_OUT = 2000

@@ -17,9 +17,9 @@ from functools import cache
 from hashlib import sha256
 from random import Random
 
-from recipes.translation.data.files import Pairs
-from recipes.translation.toy import english, french, german, words
-from recipes.translation.toy.meaning import Draw, combinations
+from ..data.files import Pairs
+from . import english, french, german, words
+from .meaning import Draw, combinations
 
 LANGUAGES = {"fr": french, "de": german}
 SIZES = {"train": 20_000, "valid": 500, "test": 1_000, "combos": 500, "long": 500}

@@ -1,7 +1,7 @@
 """Meaning into English words."""
 
-from recipes.translation.toy.meaning import Common, Existence, Name, Pair
-from recipes.translation.toy.words import capitalize, word, words, write
+from .meaning import Common, Existence, Name, Pair
+from .words import capitalize, word, words, write
 
 
 def sentence(meaning):

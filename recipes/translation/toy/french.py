@@ -1,7 +1,7 @@
 """Meaning into French words."""
 
-from recipes.translation.toy.meaning import Common, Existence, Name, Pair
-from recipes.translation.toy.words import (
+from .meaning import Common, Existence, Name, Pair
+from .words import (
     capitalize,
     contract,
     merge,

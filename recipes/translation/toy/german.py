@@ -2,8 +2,8 @@
 
 import re
 
-from recipes.translation.toy.meaning import Common, Existence, Name, Pair
-from recipes.translation.toy.words import (
+from .meaning import Common, Existence, Name, Pair
+from .words import (
     capitalize,
     contract,
     merge,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from recipes.translation.toy.lexicon import (
+from .lexicon import (
     ADJECTIVES,
     ADVERBS,
     MEN,

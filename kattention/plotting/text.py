@@ -1,0 +1,66 @@
+"""Alignments as text: shaded cells in a terminal, a table in a page."""
+
+from html import escape
+
+import numpy as np
+
+from kattention.plotting.words import check_alignment, readable
+
+SHADES = " ░▒▓█"
+
+
+def draw_alignment(source_tokens, target_tokens, alignment):
+    """Draws an alignment as text: a row a target token, in shaded cells.
+
+    Args:
+        source_tokens: `S` strings.
+        target_tokens: `T` strings.
+        alignment: Array `(T, S)` of weights in [0, 1].
+
+    Returns:
+        A string of several lines, the source tokens below, written downwards.
+
+    Raises:
+        ValueError: The alignment does not have the shape `(T, S)`.
+    """
+    alignment = check_alignment(source_tokens, target_tokens, alignment)
+    source, target = (list(map(readable, t)) for t in (source_tokens, target_tokens))
+    margin = max(map(len, target), default=0)
+    # The square root, as in a picture: so that small weights can be seen.
+    levels = np.rint(np.sqrt(alignment) * (len(SHADES) - 1)).astype(int)
+    lines = [
+        f"{token:>{margin}} " + "".join(SHADES[level] * 2 for level in row)
+        for token, row in zip(target, levels, strict=True)
+    ]
+    for depth in range(max(map(len, source), default=0)):
+        letters = (token[depth : depth + 1].ljust(2) for token in source)
+        lines.append((" " * (margin + 1) + "".join(letters)).rstrip())
+    return "\n".join(lines)
+
+
+def html_alignment(source_tokens, target_tokens, alignment):
+    """Draws an alignment as an HTML table, the weight in each cell's title.
+
+    Args and errors are those of `draw_alignment`.
+
+    Returns:
+        A string of HTML without scripts.
+    """
+    alignment = check_alignment(source_tokens, target_tokens, alignment)
+    head = "".join(
+        f'<th style="writing-mode:vertical-rl">{escape(readable(token))}</th>'
+        for token in source_tokens
+    )
+    rows = [
+        f'<tr><th style="text-align:right">{escape(readable(token))}</th>'
+        + "".join(_cell(weight) for weight in row)
+        + "</tr>"
+        for token, row in zip(target_tokens, alignment, strict=True)
+    ]
+    return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>"
+
+
+def _cell(weight):
+    # Blue of this opacity is readable on a light and on a dark page.
+    shade = f"rgba(64,150,255,{np.sqrt(weight):.2f})"
+    return f'<td title="{weight:.3f}" style="min-width:1em;background:{shade}"></td>'

@@ -1,0 +1,66 @@
+"""The wheel: its packages, its command, and commands that say nothing but their own."""
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recipes.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_wheel_holds_every_folder_of_code():
+    metadata = configparser.ConfigParser()
+    metadata.read(ROOT / "setup.cfg")
+    listed = metadata["options"]["packages"].split()
+    folders = {
+        str(file.parent.relative_to(ROOT))
+        for name in ("kattention", "recipes")
+        for file in (ROOT / name).rglob("__init__.py")
+    }
+    found = {re.sub("^recipes", "kattention_recipes", f) for f in folders}
+    assert listed == sorted(name.replace(os.sep, ".") for name in found)
+
+
+def test_recipes_import_each_other_by_relative_names():
+    for file in (ROOT / "recipes").rglob("*.py"):
+        assert not re.search(r"^\s*(from|import) recipes", file.read_text(), re.M), file
+
+
+def test_the_command_names_its_recipes(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "translation" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        main(["cooking"])
+    with pytest.raises(SystemExit, match="0"):
+        main(["translation", "translate", "--help"])
+    assert "usage: kattention translation translate" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_commands_print_nothing_that_is_not_theirs(pairs, tmp_path):
+    run = tmp_path / "run"
+    commands = (
+        ["train", "--pairs", pairs, "--output", run, "--epochs", 1, "--compiled"],
+        ["translate", run, "the red house"],
+        ["export", run, tmp_path / "exported"],
+    )
+    program = [sys.executable, "-m", "recipes", "translation"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    for command in commands:
+        done = subprocess.run(
+            [*program, *map(str, command)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+            check=True,
+        )
+        assert done.stderr == ""
+        assert not re.search(r"\.cc|WARNING|absl", done.stdout)
