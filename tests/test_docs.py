@@ -36,6 +36,17 @@ def test_the_snippet_of_the_translator_names_what_there_is():
     assert names <= set(kattention.translator.Translation.__dataclass_fields__)
 
 
+@pytest.mark.slow
+def test_five_minutes_end_with_an_alignment_from_corner_to_corner():
+    scope = {}
+    for block in blocks("python", (ROOT / "docs/five-minutes.md").read_text()):
+        exec(block, scope)
+    np.testing.assert_array_equal(
+        scope["found"].tokens[0, 0], scope["row"][0, ::-1], strict=False
+    )
+    assert (scope["alignment"].argmax(axis=1) == np.arange(8)[::-1]).mean() > 0.7
+
+
 def test_the_page_about_classes_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scope = {}
