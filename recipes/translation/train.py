@@ -77,7 +77,7 @@ def train(options):
     translator = kattention.Translator(model, *tokenizers)
     _fit(trained, translator, training, validation, recorded, progress, folder)
     print(
-        f"ended after {progress.rounds} rounds, {progress.seconds / 60:.1f} minutes: "
+        f"ended in round {progress.rounds}, after {progress.seconds / 60:.1f} minutes: "
         f"best BLEU {progress.best_bleu:.2f} on the validation pairs, greedy search"
     )
     return kattention.Translator.load(folder)
