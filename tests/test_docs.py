@@ -137,7 +137,8 @@ def test_the_examples_of_the_docstrings_run(module):
 
     module = importlib.import_module(module)
     scope = {**vars(kattention), "keras": keras, "ops": keras.ops, "tf": tf}
-    scope |= {**vars(search), "SubwordTokenizer": SubwordTokenizer}
+    scope |= {**vars(search), **vars(kattention.plotting)}
+    scope["SubwordTokenizer"] = SubwordTokenizer
     finder = doctest.DocTestFinder(recurse=True)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     found = 0
