@@ -41,16 +41,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "case",
-        choices=[
-            "padded",
-            "long",
-            "bfloat16",
-            "recipe",
-            "mechanisms",
-            "growth",
-            "multi30k",
-            "all",
-        ],
+        choices=CASES,
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(

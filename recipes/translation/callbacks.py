@@ -41,6 +41,7 @@ class Validation(keras.callbacks.Callback):
         self.patience = patience
         self._cpu_seconds_before = progress.cpu_seconds - time.process_time()
         self._average = average
+        self.found = []  # the `Translation`s of the latest round
 
     def on_epoch_end(self, epoch, logs=None):
         progress = self.progress
@@ -87,8 +88,8 @@ class Validation(keras.callbacks.Callback):
         return bleu > best.best_bleu
 
     def _bleu(self):
-        found = translate_greedily(self.translator, self.pairs.sources)
-        hypotheses = [one.text for one in found]
+        self.found = translate_greedily(self.translator, self.pairs.sources)
+        hypotheses = [one.text for one in self.found]
         return sacrebleu.corpus_bleu(hypotheses, [self.pairs.targets]).score
 
 

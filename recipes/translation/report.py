@@ -11,11 +11,9 @@ from tqdm import tqdm
 
 from kattention.plotting import plot_alignment
 
-from .evaluate import translate_greedily
-
 # Seconds between two lines where there is no terminal for a bar.
 EVERY = 60
-# Sentences that are translated after each round, to be looked at.
+# Sentences of each round to be looked at.
 SHOWN = 3
 
 
@@ -102,22 +100,22 @@ class Events(keras.callbacks.Callback):
 
     Args:
         folder: Where the event files are.
-        translator: The `Translator` that is trained.
-        sources: Sentences, of which a few are translated after each round.
+        validation: The `Validation` of the training, which runs before it: some
+            of its translations are shown.
     """
 
-    def __init__(self, folder, translator, sources):
+    def __init__(self, folder, validation):
         super().__init__()
         self._writer = tf.summary.create_file_writer(str(folder))
-        self.translator = translator
-        self.sources = sources[:SHOWN]
+        self.validation = validation
 
     def on_epoch_end(self, epoch, logs=None):
-        found = translate_greedily(self.translator, self.sources)
+        found = self.validation.found[:SHOWN]
+        sources = self.validation.pairs.sources[:SHOWN]
         with self._writer.as_default(step=epoch + 1):
             for name, value in logs.items():
                 tf.summary.scalar(name, value)
-            lines = zip(self.sources, found, strict=True)
+            lines = zip(sources, found, strict=True)
             tf.summary.text(
                 "translations", "\n\n".join(f"{a}\n\n**{b.text}**" for a, b in lines)
             )

@@ -130,7 +130,7 @@ def _fit(trained, translator, training, validation, recorded, progress, folder):
     )
     steps = min(training.steps, ROUND)
     report = Report(budget, steps, training.steps, training.tokens)
-    events = Events(folder / run.EVENTS, translator, validation.sources)
+    events = Events(folder / run.EVENTS, judge)
     callbacks = [budget, Reseeding(recorded["seed"]), *average, judge, report, events]
     if preset.scheduled_sampling:
         callbacks.append(_raise_share(trained, budget, preset.scheduled_sampling))
