@@ -1,6 +1,6 @@
 # make demo   set up, train on the embedded corpus, show, export
 # make test   set up, run all tests in two processes
-# make lint   set up, check format and style
+# make lint   set up, check format, style and types
 # make docs   set up, write the documentation to docs/build
 # make jax    set up JAX beside it, run the tests of the layers on it
 # make torch  the same on torch
@@ -21,6 +21,7 @@ test: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 docs: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet -e ".[translation,test,docs]"

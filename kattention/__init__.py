@@ -1,6 +1,7 @@
 """Attention for recurrent Keras models."""
 
 import importlib
+from typing import TYPE_CHECKING
 
 from kattention import training
 from kattention._version import __version__
@@ -16,6 +17,9 @@ from kattention.compiled import FastRNN
 from kattention.decoder import AttentionDecoder, AttentionRNN
 from kattention.ensemble import Ensemble
 from kattention.seq2seq import Seq2Seq
+
+if TYPE_CHECKING:
+    from kattention.translator import Translator
 
 # Loaded on first use, with the extra to install: they need more than keras and
 # one backend.

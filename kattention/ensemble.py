@@ -1,11 +1,14 @@
 """Several models as one."""
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
 import keras
 from keras import ops
 
 from kattention.saving import revive
+from kattention.types import Config, Nest, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -40,7 +43,7 @@ class Ensemble(keras.Model):
     Neural Networks" (2014), section 3.6.
     """
 
-    def __init__(self, models, **kwargs):
+    def __init__(self, models: Iterable[keras.Model], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         models = list(models)
         if not models:
@@ -54,19 +57,21 @@ class Ensemble(keras.Model):
         self.models = models
         self.built = True  # its models are
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Sequence[Tensor], training: bool | None = None) -> Tensor:
         returned = [model(inputs, training=training) for model in self.models]
         # Some models return their alignments too.
         logits = [r[0] if isinstance(r, (list, tuple)) else r for r in returned]
         return _mean(logits)
 
-    def encode(self, source_ids):
+    def encode(self, source_ids: Tensor) -> tuple[list[Nest], list[Nest]]:
         """Returns `(memories, states)`, lists of each model's own."""
         pairs = [model.encode(source_ids) for model in self.models]
         memories, states = zip(*pairs)
         return list(memories), list(states)
 
-    def step(self, tokens, state, memory):
+    def step(
+        self, tokens: Tensor, state: list[Nest], memory: list[Nest]
+    ) -> tuple[Tensor, list[Nest], Tensor | None]:
         """Steps all models: see `Seq2Seq.step`.
 
         Returns:
@@ -83,12 +88,14 @@ class Ensemble(keras.Model):
         alignment = ops.mean(ops.stack(alignments), axis=0) if alignments else None
         return _mean(logits), list(states), alignment
 
-    def get_config(self):
+    def get_config(self) -> Config:
         models = keras.saving.serialize_keras_object(self.models)
         return {**super().get_config(), "models": models}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: dict[str, Any] | None = None
+    ) -> Self:
         return cls(**revive(config, custom_objects))
 
 

@@ -1,6 +1,8 @@
 """Encoder, decoder and readout as one functional model with a middle."""
 
 import contextlib
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 from keras import ops
@@ -9,6 +11,7 @@ from kattention.decoder import AttentionRNN
 from kattention.ids import PADDING
 from kattention.packing import PackTokens
 from kattention.saving import revive
+from kattention.types import Config, Memory, Nest, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -73,15 +76,15 @@ class Seq2Seq(keras.Model):
 
     def __init__(
         self,
-        source_embedding,
-        encoder,
-        target_embedding,
-        decoder,
-        readout,
-        logits=None,
-        packed=False,
-        **kwargs,
-    ):
+        source_embedding: keras.layers.Layer,
+        encoder: keras.Model,
+        target_embedding: keras.layers.Layer,
+        decoder: AttentionRNN,
+        readout: keras.Model,
+        logits: keras.layers.Layer | None = None,
+        packed: bool = False,
+        **kwargs: Any,
+    ) -> None:
         if not isinstance(decoder, AttentionRNN) or not decoder.return_sequences:
             raise ValueError(
                 "decoder must be a kattention.AttentionRNN with "
@@ -105,11 +108,18 @@ class Seq2Seq(keras.Model):
         self.logits = logits
         self.packed = packed
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self,
+        inputs: Sequence[Tensor],
+        training: bool | None = None,
+        mask: Nest | None = None,
+    ) -> Tensor | list[Tensor]:
         with _supporting_masks(self.encoder, self.readout):
             return super().call(inputs, training=training, mask=mask)
 
-    def encode(self, source_ids, training=None):
+    def encode(
+        self, source_ids: Tensor, training: bool | None = None
+    ) -> tuple[Memory, list[Tensor]]:
         """Reads the source once.
 
         Args:
@@ -134,7 +144,13 @@ class Seq2Seq(keras.Model):
             state[place] = ops.cast(given, state[place].dtype)
         return memory, state
 
-    def step(self, tokens, state, memory, training=None):
+    def step(
+        self,
+        tokens: Tensor,
+        state: list[Tensor],
+        memory: Memory,
+        training: bool | None = None,
+    ) -> tuple[Tensor, list[Tensor], Tensor | None]:
         """Predicts the token after each of `tokens`.
 
         Args:
@@ -157,7 +173,7 @@ class Seq2Seq(keras.Model):
         logits = _project(self.target_embedding, self.logits, features)
         return ops.squeeze(logits, 1), state, alignment
 
-    def get_config(self):
+    def get_config(self) -> Config:
         serialize = keras.saving.serialize_keras_object
         shared = self.target_embedding is self.source_embedding
         return {
@@ -174,7 +190,9 @@ class Seq2Seq(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: dict[str, Any] | None = None
+    ) -> Self:
         parts = revive(config, custom_objects)
         if parts["target_embedding"] is None:
             parts["target_embedding"] = parts["source_embedding"]

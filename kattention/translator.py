@@ -3,9 +3,11 @@
 import os
 import tempfile
 import zipfile
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -17,6 +19,7 @@ from kattention.ensemble import Ensemble
 from kattention.search.sample import check_draw
 from kattention.serving.pipeline import Hypotheses
 from kattention.text import SubwordTokenizer
+from kattention.types import FilePath, Searchable
 
 MODEL, SOURCE, TARGET = "model.keras", "source.model", "target.model"
 
@@ -71,15 +74,20 @@ class Translator:
             print(found.text, found.score)
     """
 
-    def __init__(self, model, source_tokenizer, target_tokenizer):
-        self.model = model
+    def __init__(
+        self,
+        model: Searchable,
+        source_tokenizer: SubwordTokenizer,
+        target_tokenizer: SubwordTokenizer,
+    ) -> None:
+        self.model: Any = model  # `save` needs more than a search does
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
         self._pipeline = serving.Pipeline(model, source_tokenizer, target_tokenizer)
-        self._graphs = {}
+        self._graphs: dict[tuple, Any] = {}
 
     @classmethod
-    def load(cls, path, *others):
+    def load(cls, path: FilePath, *others: FilePath) -> Self:
         """Loads what `save`, or a recipe's `train`, wrote to a folder.
 
         Args:
@@ -128,7 +136,7 @@ class Translator:
     def _tokenizers(self):
         return self.source_tokenizer.model, self.target_tokenizer.model
 
-    def save(self, path):
+    def save(self, path: FilePath) -> None:
         """Writes model and tokenizers to a folder, each file whole or not at all."""
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
@@ -138,7 +146,7 @@ class Translator:
             path / MODEL, lambda file: self.model.save(file, include_optimizer=False)
         )
 
-    def translate(self, texts, **options):
+    def translate(self, texts: Iterable[str], **options: Any) -> list[Translation]:
         """Translates strings.
 
         Args:
@@ -154,8 +162,14 @@ class Translator:
         return [best for best, *_ in self.nbest(texts, **options)]
 
     def nbest(
-        self, texts, prefixes=None, copy=(), batch_size=64, progress=None, **options
-    ):
+        self,
+        texts: Iterable[str],
+        prefixes: Iterable[str] | None = None,
+        copy: Collection[str] = (),
+        batch_size: int = 64,
+        progress: Callable[[int], Any] | None = None,
+        **options: Any,
+    ) -> list[list[Translation]]:
         """Translates strings, and keeps all that the search found.
 
         Args:
@@ -206,16 +220,16 @@ class Translator:
 
     def sample(
         self,
-        texts,
-        seed,
-        num_samples=1,
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        max_length=None,
-        max_ratio=2.0,
-        batch_size=64,
-    ):
+        texts: Iterable[str],
+        seed: int,
+        num_samples: int = 1,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        max_length: int | None = None,
+        max_ratio: float = 2.0,
+        batch_size: int = 64,
+    ) -> list[list[Translation]]:
         """Draws translations of strings.
 
         Args:
@@ -238,7 +252,7 @@ class Translator:
         options = serving.BeamOptions(max_length=max_length, max_ratio=max_ratio)
         temperature, top_p = float(temperature), float(top_p)
         check_draw(num_samples, temperature, top_k, top_p)
-        draw = {"num_samples": num_samples, "top_k": top_k}
+        draw: dict[str, Any] = {"num_samples": num_samples, "top_k": top_k}
 
         def search(strings, seeds, temperature, top_p=1.0):
             return self._pipeline.sample(
@@ -257,7 +271,9 @@ class Translator:
         )
         return _in_batches(graph, columns[: len(specs)], batch_size)
 
-    def score(self, sources, targets, batch_size=64):
+    def score(
+        self, sources: Iterable[str], targets: Iterable[str], batch_size: int = 64
+    ) -> list[Translation]:
         """Scores given translations, and returns their alignments.
 
         Args:
@@ -280,7 +296,7 @@ class Translator:
             for [one], target in zip(found, targets, strict=True)
         ]
 
-    def export(self, path, example="", **options):
+    def export(self, path: FilePath, example: str = "", **options: Any) -> Path:
         """Writes the next version of a SavedModel: see `kattention.serving.export`.
 
         Args:

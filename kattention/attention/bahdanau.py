@@ -1,5 +1,7 @@
 """Additive attention, as Bahdanau, Cho and Bengio (2014) wrote it."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -7,6 +9,15 @@ from kattention import checks
 from kattention.attention import additive
 from kattention.attention.base import AttentionMechanism
 from kattention.precision import as_precise
+from kattention.types import (
+    Config,
+    Initializer,
+    Memory,
+    Regularizer,
+    Shape,
+    State,
+    Tensor,
+)
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -50,16 +61,16 @@ class BahdanauAttention(AttentionMechanism):
 
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        normalize=False,
-        use_bias=False,
-        dropout=0.0,
-        kernel_initializer="glorot_uniform",
-        score_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        **kwargs,
-    ):
+        normalize: bool = False,
+        use_bias: bool = False,
+        dropout: float = 0.0,
+        kernel_initializer: Initializer = "glorot_uniform",
+        score_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(dropout=dropout, **kwargs)
         checks.check_positive("units", units)
         self.units = units
@@ -69,7 +80,9 @@ class BahdanauAttention(AttentionMechanism):
         self.score_initializer = keras.initializers.get(score_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    def build(self, query_shape, value_shape, key_shape=None):
+    def build(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         super().build(query_shape, value_shape, key_shape)
         key_shape = key_shape or value_shape
         self.query_kernel = self._add_kernel("query_kernel", query_shape[-1])
@@ -98,24 +111,26 @@ class BahdanauAttention(AttentionMechanism):
             regularizer=self.kernel_regularizer,
         )
 
-    def project_key(self, key):
+    def project_key(self, key: Tensor) -> Tensor:
         key = ops.matmul(key, self.cast(self.key_kernel))
         # Once for a memory, in place of once a step.
         return key + self.cast(self.bias) if self.use_bias else key
 
-    def project_query(self, query):
+    def project_query(self, query: Tensor) -> Tensor:
         return ops.matmul(query, self.cast(self.query_kernel))
 
-    def score(self, query, memory, state):
+    def score(self, query: Tensor, memory: Memory, state: State) -> Tensor:
         return additive.score(query, memory["key"], self.scoring_vector())
 
-    def score_many(self, query, memory, training):
+    def score_many(
+        self, query: Tensor, memory: Memory, training: bool | None
+    ) -> Tensor:
         if type(self).score is not BahdanauAttention.score:
             return super().score_many(query, memory, training)  # a subclass's own
         vector = self.scoring_vector()
         return additive.score_in_blocks(query, memory["key"], vector, bool(training))
 
-    def scoring_vector(self):
+    def scoring_vector(self) -> Tensor:
         """The vector `(U,)` that scores: `v`, scaled with `normalize`."""
         vector = ops.convert_to_tensor(self.score_vector)
         if self.normalize:
@@ -126,7 +141,7 @@ class BahdanauAttention(AttentionMechanism):
             vector = gain * vector * ops.rsqrt(ops.maximum(squared, 1e-12))
         return self.cast(vector)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "units": self.units,

@@ -1,5 +1,7 @@
 """What all attention mechanisms have in common."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -7,6 +9,7 @@ from kattention import checks
 from kattention.attention.weights import masked_softmax, valid_only, weighted_sum
 from kattention.over_time import over_time
 from kattention.precision import as_precise
+from kattention.types import Config, Memory, Shape, State, Tensor
 
 
 class AttentionMechanism(keras.layers.Layer):
@@ -87,7 +90,7 @@ class AttentionMechanism(keras.layers.Layer):
     # returned nor shown as an alignment.
     aligns = True
 
-    def __init__(self, *, dropout=0.0, **kwargs):
+    def __init__(self, *, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
@@ -97,21 +100,23 @@ class AttentionMechanism(keras.layers.Layer):
 
     # What a mechanism writes.
 
-    def build(self, query_shape, value_shape, key_shape=None):
+    def build(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         """Adds the weights. An override calls this first: it checks the shapes."""
         checks.check_inputs(query_shape, value_shape, key_shape)
         self._query_depth = query_shape[-1]
         self._key_depth = (key_shape or value_shape)[-1]
 
-    def project_key(self, key):
+    def project_key(self, key: Tensor) -> Tensor:
         """Maps keys `(B, S, Dk)`, once for a memory."""
         return key
 
-    def project_query(self, query):
+    def project_query(self, query: Tensor) -> Tensor:
         """Maps queries `(..., Dq)` linearly, once a step."""
         return query
 
-    def score(self, query, memory, state):
+    def score(self, query: Tensor, memory: Memory, state: State) -> Tensor:
         """Scores every position of the memory: returns `(B, S)` or `(B, T, S)`.
 
         Args:
@@ -122,26 +127,28 @@ class AttentionMechanism(keras.layers.Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} must write score()")
 
-    def initial_state(self, memory):
+    def initial_state(self, memory: Memory) -> State:
         """Returns a tuple of tensors with B rows, which are kept in float32."""
         return ()
 
-    def weigh(self, scores, memory, state):
+    def weigh(self, scores: Tensor, memory: Memory, state: State) -> Tensor:
         """Turns scores `(..., S)` into weights, in float32 at least."""
         return masked_softmax(scores, memory.get("mask"))
 
-    def next_state(self, weights, memory, state):
+    def next_state(self, weights: Tensor, memory: Memory, state: State) -> State:
         """Returns the state after a step with `weights` `(B, S)`, both float32."""
         return state
 
     # What a loop may ask for, with a default that fits most mechanisms.
 
     @property
-    def has_state(self):
+    def has_state(self) -> bool:
         """Whether the mechanism carries a state: it does if it writes one."""
         return type(self).initial_state is not AttentionMechanism.initial_state
 
-    def score_many(self, query, memory, training):
+    def score_many(
+        self, query: Tensor, memory: Memory, training: bool | None
+    ) -> Tensor:
         """Scores a long query `(B, T, U)` outside a decoder, without state.
 
         For a score whose intermediate tensors are large: it may go through the
@@ -149,7 +156,7 @@ class AttentionMechanism(keras.layers.Layer):
         """
         return self.score(query, memory, ())
 
-    def draw_noise(self, shape):
+    def draw_noise(self, shape: tuple[Any, ...]) -> dict[str, Tensor]:
         """Draws what is random in training, for weights of `shape` `(B, T, S)`.
 
         A loop over steps draws all of it before it starts, because on some
@@ -166,7 +173,7 @@ class AttentionMechanism(keras.layers.Layer):
         drawn = keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
         return {"dropout": drawn}
 
-    def step(self, query, memory, state):
+    def step(self, query: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
         """Reads once: the pure function that a compiled loop differentiates.
 
         From what `project_query` returned, `(B, U)`, to `(weights (B, S), state)`,
@@ -180,7 +187,9 @@ class AttentionMechanism(keras.layers.Layer):
 
     # What users and decoders call.
 
-    def prepare(self, value, key=None, mask=None):
+    def prepare(
+        self, value: Tensor, key: Tensor | None = None, mask: Tensor | None = None
+    ) -> Memory:
         """Prepares a memory once, for any number of queries.
 
         Args:
@@ -205,11 +214,17 @@ class AttentionMechanism(keras.layers.Layer):
             key, value = valid_only(key, mask), valid_only(value, mask)
         return {**memory, "key": self.project_key(key), "value": value}
 
-    def open_state(self, memory):
+    def open_state(self, memory: Memory) -> State:
         """Returns the initial state as a tuple, in float32 at least."""
         return self._as_state("initial_state", self.initial_state(memory))
 
-    def attend(self, query, memory, state=None, training=None):
+    def attend(
+        self,
+        query: Tensor,
+        memory: Memory,
+        state: State | None = None,
+        training: bool | None = None,
+    ) -> tuple[Tensor, Tensor | None, State]:
         """Reads a prepared memory.
 
         Args:
@@ -226,14 +241,14 @@ class AttentionMechanism(keras.layers.Layer):
 
     def call(
         self,
-        query,
-        value,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         self._check_returned(return_attention_scores)
         key_shape = None if key is None else key.shape
         checks.check_inputs(query.shape, value.shape, key_shape)
@@ -315,7 +330,7 @@ class AttentionMechanism(keras.layers.Layer):
             kept = kept * self.cast(memory["noise"]["dropout"])
         return weighted_sum(kept, memory["value"])
 
-    def cast(self, tensor):
+    def cast(self, tensor: Tensor) -> Tensor:
         """Casts to the compute dtype.
 
         Keras casts variables inside `__call__` only, and these methods are also
@@ -355,20 +370,22 @@ class AttentionMechanism(keras.layers.Layer):
                 f"{type(self).__name__} has no alignments"
             )
 
-    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+    def compute_output_shape(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> Shape:
         checks.check_inputs(query_shape, value_shape, key_shape)
         return (*query_shape[:-1], value_shape[-1])
 
     def compute_output_spec(
         self,
-        query,
-        value,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         self._check_returned(return_attention_scores)
         key_shape = None if key is None else key.shape
         shape = self.compute_output_shape(query.shape, value.shape, key_shape)
@@ -384,5 +401,5 @@ class AttentionMechanism(keras.layers.Layer):
         weights = (*query.shape[:-1], value.shape[1])
         return context, keras.KerasTensor(weights, dtype=self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "dropout": self.dropout}

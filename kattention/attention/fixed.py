@@ -6,6 +6,7 @@ from keras import ops
 from kattention.attention.base import AttentionMechanism
 from kattention.attention.weights import weighted_sum
 from kattention.precision import as_precise
+from kattention.types import Memory, State, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -32,7 +33,9 @@ class FixedContext(AttentionMechanism):
 
     aligns = False
 
-    def prepare(self, value, key=None, mask=None):
+    def prepare(
+        self, value: Tensor, key: Tensor | None = None, mask: Tensor | None = None
+    ) -> Memory:
         """Returns a memory of one position, the final state `(B, 1, D)`."""
         memory = super().prepare(value, key, mask)
         value, valid = memory["value"], memory.get("mask")
@@ -49,13 +52,13 @@ class FixedContext(AttentionMechanism):
         final = ops.expand_dims(ops.concatenate(final, axis=-1), 1)
         return {"key": final, "value": final}
 
-    def score(self, query, memory, state):
+    def score(self, query: Tensor, memory: Memory, state: State) -> Tensor:
         same = ops.zeros_like(memory["value"][..., 0])  # (B, S)
         if len(query.shape) == 3:
             same = ops.expand_dims(same, 1)
         return same + ops.zeros_like(query[..., :1])
 
-    def weigh(self, scores, memory, state):
+    def weigh(self, scores: Tensor, memory: Memory, state: State) -> Tensor:
         # What a softmax over one position is too, but Keras warns of that one.
         weights = ops.ones_like(as_precise(scores))
         if "mask" in memory:  # the padding of a compiled loop

@@ -1,11 +1,14 @@
 """Additive attention that knows where it looked before."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from kattention import checks
 from kattention.attention import additive
 from kattention.attention.bahdanau import BahdanauAttention
+from kattention.types import Config, Memory, Shape, State, Tensor
 
 HISTORIES = ("previous", "cumulative", "both")
 
@@ -51,14 +54,14 @@ class LocationSensitiveAttention(BahdanauAttention):
 
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        filters=32,
-        kernel_size=31,
-        history="both",
-        use_bias=True,
-        **kwargs,
-    ):
+        filters: int = 32,
+        kernel_size: int = 31,
+        history: Literal["previous", "cumulative", "both"] = "both",
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, use_bias=use_bias, **kwargs)
         checks.check_positive("filters", filters)
         checks.check_positive("kernel_size", kernel_size)
@@ -68,7 +71,9 @@ class LocationSensitiveAttention(BahdanauAttention):
         self.kernel_size = kernel_size
         self.history = history
 
-    def build(self, query_shape, value_shape, key_shape=None):
+    def build(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         super().build(query_shape, value_shape, key_shape)
         alignments = 2 if self.history == "both" else 1
         self.location_filters = self.add_weight(
@@ -79,24 +84,24 @@ class LocationSensitiveAttention(BahdanauAttention):
         )
         self.location_kernel = self._add_kernel("location_kernel", self.filters)
 
-    def initial_state(self, memory):
+    def initial_state(self, memory: Memory) -> State:
         nothing = ops.zeros_like(memory["value"][..., 0])  # (B, S)
         return (nothing, nothing) if self.history == "both" else (nothing,)
 
-    def score(self, query, memory, state):
+    def score(self, query: Tensor, memory: Memory, state: State) -> Tensor:
         history = ops.stack(state, axis=-1)  # (B, S, 1 or 2)
         filters = ops.cast(self.location_filters, history.dtype)
         found = ops.conv(history, filters, padding="same", data_format="channels_last")
         location = ops.matmul(found, self.cast(self.location_kernel))  # (B, S, U)
         return additive.score(query, memory["key"] + location, self.scoring_vector())
 
-    def next_state(self, weights, memory, state):
+    def next_state(self, weights: Tensor, memory: Memory, state: State) -> State:
         if self.history == "previous":
             return (weights,)
         total = state[-1] + weights
         return (weights, total) if self.history == "both" else (total,)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "filters": self.filters,

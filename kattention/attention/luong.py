@@ -1,10 +1,21 @@
 """Multiplicative attention, as Luong, Pham and Manning (2015) wrote it."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from kattention.attention.base import AttentionMechanism
 from kattention.precision import as_precise
+from kattention.types import (
+    Config,
+    Initializer,
+    Memory,
+    Regularizer,
+    Shape,
+    State,
+    Tensor,
+)
 
 SCORES = ("general", "dot")
 
@@ -45,13 +56,13 @@ class LuongAttention(AttentionMechanism):
     def __init__(
         self,
         *,
-        score="general",
-        scale=False,
-        dropout=0.0,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        **kwargs,
-    ):
+        score: Literal["general", "dot"] = "general",
+        scale: bool = False,
+        dropout: float = 0.0,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(dropout=dropout, **kwargs)
         if score not in SCORES:
             raise ValueError(f"score must be one of {SCORES}, got {score!r}")
@@ -60,7 +71,9 @@ class LuongAttention(AttentionMechanism):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    def build(self, query_shape, value_shape, key_shape=None):
+    def build(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         super().build(query_shape, value_shape, key_shape)
         query_depth, key_depth = query_shape[-1], (key_shape or value_shape)[-1]
         self.key_kernel = self.score_gain = None
@@ -81,12 +94,12 @@ class LuongAttention(AttentionMechanism):
                 name="score_gain", shape=(), initializer="ones"
             )
 
-    def project_key(self, key):
+    def project_key(self, key: Tensor) -> Tensor:
         if self.key_kernel is None:
             return key
         return ops.matmul(key, self.cast(self.key_kernel))
 
-    def score(self, query, memory, state):
+    def score(self, query: Tensor, memory: Memory, state: State) -> Tensor:
         if len(query.shape) == 2:
             scores = ops.matmul(memory["key"], ops.expand_dims(query, -1))
             scores = ops.squeeze(scores, -1)  # (B, S)
@@ -98,7 +111,7 @@ class LuongAttention(AttentionMechanism):
         scores = as_precise(scores)
         return scores * ops.cast(self.score_gain, scores.dtype)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "score": self.score_mode,

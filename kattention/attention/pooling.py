@@ -1,10 +1,13 @@
 """Attention without a query: one vector for a whole sequence."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kattention import checks
 from kattention.attention.weights import masked_softmax, valid_only, weighted_sum
+from kattention.types import Config, Initializer, Regularizer, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -60,15 +63,15 @@ class AttentionPooling(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
+        units: int,
         *,
-        use_bias=True,
-        dropout=0.0,
-        kernel_initializer="glorot_uniform",
-        score_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        **kwargs,
-    ):
+        use_bias: bool = True,
+        dropout: float = 0.0,
+        kernel_initializer: Initializer = "glorot_uniform",
+        score_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         checks.check_positive("units", units)
         self.units = units
@@ -80,7 +83,7 @@ class AttentionPooling(keras.layers.Layer):
         self._drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.supports_masking = True
 
-    def build(self, values_shape):
+    def build(self, values_shape: Shape) -> None:
         checks.check_rank("values", values_shape, (3,))
         self.kernel = self.add_weight(
             name="kernel",
@@ -96,7 +99,13 @@ class AttentionPooling(keras.layers.Layer):
             name="score_vector", shape=(self.units,), initializer=self.score_initializer
         )
 
-    def call(self, values, mask=None, return_attention_scores=False, training=None):
+    def call(
+        self,
+        values: Tensor,
+        mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         checks.check_rank("values", values.shape, (3,))
         checks.check_depth("values", values.shape, self.kernel.shape[0])
         if mask is not None:
@@ -111,16 +120,22 @@ class AttentionPooling(keras.layers.Layer):
         average = weighted_sum(self._drop(weights, training=training), values)
         return (average, weights) if return_attention_scores else average
 
-    def compute_mask(self, values, previous_mask):
+    def compute_mask(
+        self, values: Tensor, previous_mask: Tensor | None
+    ) -> Tensor | None:
         # The sequence that the mask was about is gone.
         return None
 
-    def compute_output_shape(self, values_shape):
+    def compute_output_shape(self, values_shape: Shape) -> Shape:
         return (values_shape[0], values_shape[-1])
 
     def compute_output_spec(
-        self, values, mask=None, return_attention_scores=False, training=None
-    ):
+        self,
+        values: Tensor,
+        mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         checks.check_rank("values", values.shape, (3,))
         if mask is not None:
             checks.check_mask("mask", mask, values.shape[:-1])
@@ -128,7 +143,7 @@ class AttentionPooling(keras.layers.Layer):
         specs = [keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in shapes]
         return tuple(specs) if return_attention_scores else specs[0]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "units": self.units,

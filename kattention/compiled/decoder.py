@@ -18,7 +18,7 @@ from kattention.compiled.xla import round_up
 from kattention.precision import as_precise
 
 # The loop of each decoder, with what was compiled for it.
-_loops = WeakKeyDictionary()
+_loops: WeakKeyDictionary = WeakKeyDictionary()
 
 
 def run(cell, inputs, memory, states, inputs_mask, noise):

@@ -2,6 +2,7 @@
 
 import copy
 from functools import cache
+from typing import Any, Literal, Self
 
 import keras
 from keras import ops
@@ -11,6 +12,7 @@ from kattention.compiled import policy
 from kattention.compiled.gates import gates_of, linear_maps
 from kattention.compiled.steps import by_row, by_step, project_by_step
 from kattention.precision import as_precise
+from kattention.types import Config, Nest, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -64,12 +66,24 @@ class FastRNN(keras.layers.RNN):
     Short-Term Memory" (1997).
     """
 
-    def __init__(self, cell, *, fast="auto", **kwargs):
+    def __init__(
+        self,
+        cell: keras.layers.Layer,
+        *,
+        fast: bool | Literal["auto"] = "auto",
+        **kwargs: Any,
+    ) -> None:
         policy.check_fast(fast)
         super().__init__(cell, **kwargs)
         self.fast = fast
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self,
+        sequences: Tensor,
+        initial_state: Nest,
+        mask: Tensor | None,
+        training: bool | None = False,
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
         depths = [state.shape[-1] for state in keras.tree.flatten(initial_state)]
         if depths != keras.tree.flatten(self.state_size):
             raise ValueError(
@@ -94,11 +108,13 @@ class FastRNN(keras.layers.RNN):
             outputs = valid_only(outputs, shown)
         return outputs[:, -1], outputs, states
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "fast": self.fast}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: dict[str, Any] | None = None
+    ) -> Self:
         # Keras's takes the cell out of the config that it is given.
         return super().from_config(copy.deepcopy(config), custom_objects)
 

@@ -1,5 +1,8 @@
 """One step of a decoder that attends to a memory."""
 
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
 import keras
 from keras import ops
 
@@ -8,6 +11,7 @@ from kattention.attention import AttentionMechanism
 from kattention.decoder import cells as keras_cells
 from kattention.decoder.orders import ORDERS
 from kattention.saving import revive
+from kattention.types import Config, Memory, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -75,8 +79,13 @@ class AttentionDecoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, cell, attention, attend="before", attention_layer=None, **kwargs
-    ):
+        self,
+        cell: keras.layers.Layer | Sequence[keras.layers.Layer],
+        attention: AttentionMechanism,
+        attend: Literal["before", "between", "after"] = "before",
+        attention_layer: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
         # Not cast by Keras: a mechanism's states stay in float32.
         super().__init__(autocast=False, **kwargs)
         if attend not in ORDERS:
@@ -91,11 +100,11 @@ class AttentionDecoder(keras.layers.Layer):
         self.attend = attend
         self.attention_layer = attention_layer
         self.order = ORDERS[attend](self.cells, attention_layer)
-        self._vector_size = None  # known once it is built
+        self._vector_size: int | None = None  # known once it is built
         self.supports_masking = True
 
-    def build(self, inputs_shape, memory_shape=None):
-        self._check_memory(memory_shape)
+    def build(self, inputs_shape: Shape, memory_shape: Shape | None = None) -> None:
+        memory_shape = self._check_memory(memory_shape)
         batch, depth = inputs_shape[0], inputs_shape[-1]
         if isinstance(memory_shape, dict):
             raise ValueError(
@@ -119,25 +128,29 @@ class AttentionDecoder(keras.layers.Layer):
             if not cell.built:
                 cell.build((batch, size))
 
-    def check_depths(self, inputs_shape, memory_shape):
+    def check_depths(
+        self, inputs_shape: Shape, memory_shape: Shape | dict[str, Shape]
+    ) -> None:
         """Compares a call with what the cell was built for."""
         checks.check_depth("inputs", inputs_shape, self._inputs_size)
         if not isinstance(memory_shape, dict):
             checks.check_depth("memory", memory_shape, self._context_size)
 
     @property
-    def output_size(self):
+    def output_size(self) -> int | None:
         """Depth of a step's output; known once the cell is built."""
         if self.attention_layer is not None:
             return self._vector_size
         return self.order.output_size + self._context_size
 
     @property
-    def state_size(self):
+    def state_size(self) -> list[int]:
         """Depth of each state but the mechanism's, which may have none."""
         return self.order.state_sizes(self._vector_size)
 
-    def get_initial_state(self, batch_size, memory=None):
+    def get_initial_state(
+        self, batch_size: int | Tensor, memory: Memory | None = None
+    ) -> list[Tensor]:
         """Returns the flat list of states before the first step.
 
         Args:
@@ -169,18 +182,30 @@ class AttentionDecoder(keras.layers.Layer):
         opened = self.attention.open_state(memory)
         return [*states, *(ops.repeat(part, beams, axis=0) for part in opened)]
 
-    def prepare(self, memory, mask=None):
+    def prepare(self, memory: Tensor, mask: Tensor | None = None) -> Memory:
         """Prepares the encoder's states `(B, S, D)` and mask `(B, S)` once."""
         return self.attention.prepare(memory, mask=mask)
 
-    def step(self, inputs, states, memory, training=None):
+    def step(
+        self,
+        inputs: Tensor,
+        states: Sequence[Tensor],
+        memory: Memory,
+        training: bool | None = None,
+    ) -> tuple[Tensor, list[Tensor], Tensor | None]:
         """One step by hand: `__call__` under the name that a search uses."""
         # Passing `training=None` would override the value that Keras propagates.
         given = {} if training is None else {"training": training}
         return self(inputs, list(states), memory, **given)
 
-    def call(self, inputs, states, memory=None, training=None):
-        self._check_memory(memory)
+    def call(
+        self,
+        inputs: Tensor,
+        states: Sequence[Tensor],
+        memory: Memory | None = None,
+        training: bool | None = None,
+    ) -> tuple[Tensor, list[Tensor], Tensor | None]:
+        memory = self._check_memory(memory)
         checks.check_rank("inputs", inputs.shape, (2,))
         checks.check_depth("inputs", inputs.shape, self._inputs_size)
         checks.check_prepared(memory)
@@ -198,7 +223,14 @@ class AttentionDecoder(keras.layers.Layer):
         self.end_dropout()
         return result
 
-    def advance(self, inputs, states, memory, training=None, beams=None):
+    def advance(
+        self,
+        inputs: Tensor,
+        states: Sequence[Tensor],
+        memory: Memory,
+        training: bool | None = None,
+        beams: int | Tensor | None = None,
+    ) -> tuple[Tensor, list[Tensor], Tensor | None]:
         """One step without checks, for loops: see `call`.
 
         Args:
@@ -220,7 +252,9 @@ class AttentionDecoder(keras.layers.Layer):
             alignment = ops.cast(alignment, self.compute_dtype)
         return output, [*states, *parts.state], alignment
 
-    def compute_mask(self, inputs, previous_mask):
+    def compute_mask(
+        self, inputs: Tensor, previous_mask: Tensor | None
+    ) -> Tensor | None:
         return None  # one step has no sequence to mask
 
     def _check_memory(self, memory):
@@ -229,6 +263,7 @@ class AttentionDecoder(keras.layers.Layer):
                 f"{self.name} needs a memory at every step: run it with "
                 "kattention.AttentionRNN, not with keras.layers.RNN"
             )
+        return memory
 
     def _check_states(self, inputs, states):
         sizes = self.state_size
@@ -244,7 +279,7 @@ class AttentionDecoder(keras.layers.Layer):
         for shape in given:
             checks.check_same_batch("states", shape, "inputs", inputs.shape)
 
-    def start_dropout(self, batch_size):
+    def start_dropout(self, batch_size: int | Tensor) -> None:
         """Draws the dropout masks of Keras's cells for a new sequence.
 
         They are drawn once a sequence, outside the loop: a mask made inside
@@ -258,14 +293,14 @@ class AttentionDecoder(keras.layers.Layer):
                 size = keras_cells.state_sizes(cell)[0]
                 cell.get_recurrent_dropout_mask(ops.ones((batch_size, size), **like))
 
-    def end_dropout(self):
+    def end_dropout(self) -> None:
         """Forgets the masks that `start_dropout` drew."""
         for cell in self.cells:
             if hasattr(cell, "reset_dropout_mask"):
                 cell.reset_dropout_mask()
                 cell.reset_recurrent_dropout_mask()
 
-    def get_config(self):
+    def get_config(self) -> Config:
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
@@ -276,7 +311,9 @@ class AttentionDecoder(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: dict[str, Any] | None = None
+    ) -> Self:
         return cls(**revive(config, custom_objects))
 
 

@@ -23,6 +23,7 @@ class _Order:
         has_vector: Whether the last of the states is an attention vector.
     """
 
+    query_size: int
     has_vector = False
 
     def __init__(self, cells, attention_layer=None):
@@ -42,6 +43,10 @@ class _Order:
     def cells_with_state(self, cells):
         """The cells whose states the decoder carries."""
         return cells
+
+    def step(self, parts, inputs, states):
+        """Runs one step of `parts`: returns `(list of outputs, states)`."""
+        raise NotImplementedError(f"{type(self).__name__} must write step()")
 
     def _run_all(self, parts, inputs, states):
         """Runs all cells, each with its own states."""

@@ -1,5 +1,7 @@
 """A decoder over a whole sequence: the loop around `AttentionDecoder`."""
 
+from typing import Any, Literal, Self
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from kattention.compiled import policy
 from kattention.decoder import plain
 from kattention.decoder.cell import AttentionDecoder
 from kattention.saving import revive
+from kattention.types import Config, Memory, Nest, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -69,14 +72,14 @@ class AttentionRNN(keras.layers.Layer):
 
     def __init__(
         self,
-        cell,
+        cell: AttentionDecoder,
         *,
-        return_sequences=False,
-        return_state=False,
-        return_attention_scores=False,
-        fast="auto",
-        **kwargs,
-    ):
+        return_sequences: bool = False,
+        return_state: bool = False,
+        return_attention_scores: bool = False,
+        fast: bool | Literal["auto"] = "auto",
+        **kwargs: Any,
+    ) -> None:
         # Not cast by Keras: a mechanism's states stay in float32.
         super().__init__(autocast=False, **kwargs)
         policy.check_fast(fast)
@@ -96,20 +99,20 @@ class AttentionRNN(keras.layers.Layer):
         self.fast = fast
         self.supports_masking = True
 
-    def build(self, inputs_shape, memory_shape):
+    def build(self, inputs_shape: Shape, memory_shape: Shape) -> None:
         _check_inputs(inputs_shape, memory_shape)
         if not self.cell.built:
             self.cell.build((inputs_shape[0], inputs_shape[-1]), memory_shape)
 
     def call(
         self,
-        inputs,
-        memory,
-        initial_state=None,
-        inputs_mask=None,
-        memory_mask=None,
-        training=None,
-    ):
+        inputs: Tensor,
+        memory: Tensor | Memory,
+        initial_state: Nest | None = None,
+        inputs_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor | tuple[Tensor, ...]:
         memory_shape = keras.tree.map_structure(_shape, memory)
         _check_inputs(inputs.shape, memory_shape)
         self.cell.check_depths(inputs.shape, memory_shape)
@@ -202,19 +205,21 @@ class AttentionRNN(keras.layers.Layer):
             results.append(alignments)
         return results[0] if len(results) == 1 else tuple(results)
 
-    def compute_mask(self, inputs, previous_mask):
+    def compute_mask(
+        self, inputs: Tensor, previous_mask: Tensor | None
+    ) -> Tensor | None:
         # Keras pairs masks with outputs in order: only the first has one.
         return previous_mask if self.return_sequences else None
 
     def compute_output_spec(
         self,
-        inputs,
-        memory,
-        initial_state=None,
-        inputs_mask=None,
-        memory_mask=None,
-        training=None,
-    ):
+        inputs: Tensor,
+        memory: Tensor | Memory,
+        initial_state: Nest | None = None,
+        inputs_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Any:
         memory_shape = keras.tree.map_structure(_shape, memory)
         _check_inputs(inputs.shape, memory_shape)
         if inputs_mask is not None:
@@ -244,7 +249,7 @@ class AttentionRNN(keras.layers.Layer):
 
         return list(_Function(states_of).compute_output_spec(memory))
 
-    def compute_output_shape(self, inputs_shape, memory_shape):
+    def compute_output_shape(self, inputs_shape: Shape, memory_shape: Shape) -> Any:
         if not self.built:
             self.build(inputs_shape, memory_shape)
         specs = self.compute_output_spec(
@@ -252,7 +257,7 @@ class AttentionRNN(keras.layers.Layer):
         )
         return keras.tree.map_structure(_shape, specs)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
@@ -263,7 +268,9 @@ class AttentionRNN(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: dict[str, Any] | None = None
+    ) -> Self:
         return cls(**revive(config, custom_objects))
 
 

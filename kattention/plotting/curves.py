@@ -1,12 +1,18 @@
 """Curves: a training round by round, quality by the length of the source."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.figure
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from kattention.types import FilePath
 
 
-def plot_history(path, *, axes=None):
+def plot_history(path: FilePath, *, axes: Axes | None = None) -> Axes:
     """Draws the losses and the BLEU of a training.
 
     Args:
@@ -36,7 +42,7 @@ def plot_history(path, *, axes=None):
         axes.plot(rounds, losses, style, color="tab:blue", label=label)
     axes.set_xlabel("round")
     axes.set_ylabel("loss")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     scores = axes.twinx()
     bleu = [float(row["val_bleu"]) for row in rows]
     scores.plot(rounds, bleu, color="tab:orange", label="BLEU")
@@ -46,7 +52,9 @@ def plot_history(path, *, axes=None):
     return axes
 
 
-def plot_quality_by_length(groups, *, axes=None):
+def plot_quality_by_length(
+    groups: Mapping[str, Sequence[Mapping[str, Any]]], *, axes: Axes | None = None
+) -> Axes:
     """Draws BLEU by the length of the source, for one model or several.
 
     Args:

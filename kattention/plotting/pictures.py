@@ -1,24 +1,28 @@
 """Alignments as pictures."""
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import matplotlib.colors
 import matplotlib.figure
 import matplotlib.patches
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from kattention.plotting.words import check_alignment, merge_words, readable
 
 
 def plot_alignment(
-    source_tokens,
-    target_tokens,
-    alignment,
+    source_tokens: Sequence[str],
+    target_tokens: Sequence[str],
+    alignment: ArrayLike,
     *,
-    words=False,
-    links=(),
-    font=None,
-    axes=None,
-):
+    words: bool = False,
+    links: Iterable[tuple[int, int]] = (),
+    font: str | None = None,
+    axes: Axes | None = None,
+) -> Axes:
     """Draws an alignment: source on top, target at the side, dark is high.
 
     Shades follow the square root of the weights, so that a weight of 0.1, as in
@@ -60,7 +64,7 @@ def plot_alignment(
         figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
     axes.imshow(alignment, cmap="Greys", norm=_shades(), aspect="equal")
-    family = {"fontfamily": [font, "DejaVu Sans"]} if font else {}
+    family: dict[str, Any] = {"fontfamily": [font, "DejaVu Sans"]} if font else {}
     axes.xaxis.tick_top()
     source = list(map(readable, source_tokens))
     axes.set_xticks(range(len(source)), source, rotation=90, **family)
@@ -72,7 +76,13 @@ def plot_alignment(
     return axes
 
 
-def plot_alignments(translations, *, columns=2, words=False, font=None):
+def plot_alignments(
+    translations: Iterable[Any],
+    *,
+    columns: int = 2,
+    words: bool = False,
+    font: str | None = None,
+) -> list[Axes]:
     """Draws the alignments of several translations in one figure.
 
     Args:

@@ -1,15 +1,19 @@
 """Alignments as text: shaded cells in a terminal, a table in a page."""
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kattention.plotting.words import check_alignment, readable
 
 SHADES = " ░▒▓█"
 
 
-def draw_alignment(source_tokens, target_tokens, alignment):
+def draw_alignment(
+    source_tokens: Sequence[str], target_tokens: Sequence[str], alignment: ArrayLike
+) -> str:
     """Draws an alignment as text: a row a target token, in shaded cells.
 
     Args:
@@ -38,7 +42,9 @@ def draw_alignment(source_tokens, target_tokens, alignment):
     return "\n".join(lines)
 
 
-def html_alignment(source_tokens, target_tokens, alignment):
+def html_alignment(
+    source_tokens: Sequence[str], target_tokens: Sequence[str], alignment: ArrayLike
+) -> str:
     """Draws an alignment as an HTML table, the weight in each cell's title.
 
     Args and errors are those of `draw_alignment`.

@@ -1,11 +1,16 @@
 """Alignments of words, from those of their pieces."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kattention.pieces import SPACE, piece_bytes
 
 
-def merge_words(source_tokens, target_tokens, alignment):
+def merge_words(
+    source_tokens: Sequence[str], target_tokens: Sequence[str], alignment: ArrayLike
+) -> tuple[list[str], list[str], np.ndarray]:
     """Joins pieces to words.
 
     A word begins with a space, so the punctuation after it belongs to it. The

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from kattention.search.finished import Finished
-from kattention.search.penalties import normalize
+from kattention.search.penalties import PerToken, normalize
 from kattention.search.result import EMPTY
 from kattention.search.rules.base import IMPOSSIBLE
 
@@ -40,7 +40,7 @@ class Ranking(NamedTuple):
 
     end: int
     limit: tf.Tensor
-    length_penalty: float
+    length_penalty: float | PerToken
     groups: int
     diversity: float
 

@@ -1,5 +1,6 @@
 """Beam search that keeps finished hypotheses and every alignment."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -7,13 +8,14 @@ import tensorflow as tf
 from kattention.search.advance import Ranking, advance
 from kattention.search.candidates import candidates
 from kattention.search.finished import Finished
-from kattention.search.penalties import check_length_penalty, coverage_score
+from kattention.search.penalties import PerToken, check_length_penalty, coverage_score
 from kattention.search.result import Result
 from kattention.search.rows import any_rows, check_rows, open_state, positive_each_row
-from kattention.search.rules import OpenRules, SearchSetup
+from kattention.search.rules import OpenRules, Rule, SearchSetup
 from kattention.search.rules.base import IMPOSSIBLE
 from kattention.search.stepper import Stepper, history
 from kattention.search.trace import trace
+from kattention.types import Nest, StepFunction, Tensor
 
 
 class _Hypotheses(NamedTuple):
@@ -29,21 +31,21 @@ class _Hypotheses(NamedTuple):
 
 
 def beam(
-    step,
-    state,
+    step: StepFunction,
+    state: Nest,
     *,
-    start=2,
-    end=3,
-    beam_width=5,
-    max_length=80,
-    length_penalty=1.0,
-    forbid=(),
-    rules=(),
-    coverage_penalty=0.0,
-    source_mask=None,
-    groups=1,
-    diversity=0.5,
-):
+    start: int = 2,
+    end: int = 3,
+    beam_width: int = 5,
+    max_length: int | Tensor = 80,
+    length_penalty: float | PerToken = 1.0,
+    forbid: Sequence[int] = (),
+    rules: Sequence[Rule] = (),
+    coverage_penalty: float = 0.0,
+    source_mask: Tensor | None = None,
+    groups: int = 1,
+    diversity: float = 0.5,
+) -> Result:
     """Searches with K live hypotheses a row, and returns the K best sequences.
 
     Each step ranks the continuations of the live hypotheses. An end token

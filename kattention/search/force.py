@@ -2,11 +2,13 @@
 
 import tensorflow as tf
 
+from kattention.search.result import Result
 from kattention.search.rows import as_ids, check_rows, open_state
 from kattention.search.single import search_single
+from kattention.types import Nest, StepFunction, Tensor
 
 
-def force(step, state, tokens, *, start=2):
+def force(step: StepFunction, state: Nest, tokens: Tensor, *, start: int = 2) -> Result:
     """Follows given sequences and scores them.
 
     Args:

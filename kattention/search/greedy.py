@@ -1,22 +1,27 @@
 """Greedy search: the most probable token at every step."""
 
+from collections.abc import Sequence
+
 from kattention.search.candidates import candidates
+from kattention.search.penalties import PerToken
+from kattention.search.result import Result
 from kattention.search.rows import open_state, positive_each_row
-from kattention.search.rules import OpenRules, SearchSetup
+from kattention.search.rules import OpenRules, Rule, SearchSetup
 from kattention.search.single import search_single
+from kattention.types import Nest, StepFunction, Tensor
 
 
 def greedy(
-    step,
-    state,
+    step: StepFunction,
+    state: Nest,
     *,
-    start=2,
-    end=3,
-    max_length=80,
-    length_penalty=1.0,
-    forbid=(),
-    rules=(),
-):
+    start: int = 2,
+    end: int = 3,
+    max_length: int | Tensor = 80,
+    length_penalty: float | PerToken = 1.0,
+    forbid: Sequence[int] = (),
+    rules: Sequence[Rule] = (),
+) -> Result:
     """Takes the most probable token at every step, until the end token.
 
     Equals `beam` with one beam and `length_penalty=0`. With a penalty, a beam

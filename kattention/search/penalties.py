@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from kattention.types import Tensor
+
 
 @dataclass(frozen=True)
 class PerToken:
@@ -22,7 +24,7 @@ class PerToken:
     def __post_init__(self):
         check_length_penalty(self.alpha)
 
-    def __call__(self, length):
+    def __call__(self, length: Tensor) -> Tensor:
         return length**self.alpha
 
 

@@ -1,31 +1,35 @@
 """Sampling: sequences drawn from the model, the same ones for the same seed."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from kattention.drawing import draw
+from kattention.search.penalties import PerToken
 from kattention.search.result import Result
 from kattention.search.rows import each_row, open_state, positive_each_row
-from kattention.search.rules import OpenRules, SearchSetup
+from kattention.search.rules import OpenRules, Rule, SearchSetup
 from kattention.search.rules.base import IMPOSSIBLE
 from kattention.search.single import search_single
+from kattention.types import Nest, StepFunction, Tensor
 
 
 def sample(
-    step,
-    state,
+    step: StepFunction,
+    state: Nest,
     *,
-    seed,
-    num_samples=1,
-    temperature=1.0,
-    top_k=0,
-    top_p=1.0,
-    start=2,
-    end=3,
-    max_length=80,
-    length_penalty=1.0,
-    forbid=(),
-    rules=(),
-):
+    seed: int | Tensor,
+    num_samples: int = 1,
+    temperature: float | Tensor = 1.0,
+    top_k: int = 0,
+    top_p: float | Tensor = 1.0,
+    start: int = 2,
+    end: int = 3,
+    max_length: int | Tensor = 80,
+    length_penalty: float | PerToken = 1.0,
+    forbid: Sequence[int] = (),
+    rules: Sequence[Rule] = (),
+) -> Result:
     """Draws sequences from the model.
 
     Each token is drawn from

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+from kattention.types import FilePath
+
 # It does not import kattention, because a server has none.
 _PROGRAM = """
 import json, sys
@@ -16,7 +18,7 @@ print(json.dumps([text, float(found["score"].numpy()[0])]))
 """
 
 
-def check(path, text):
+def check(path: FilePath, text: str) -> tuple[str, float]:
     """Translates `text` with the export at `path` in a fresh process.
 
     Args:

@@ -10,9 +10,18 @@ import tensorflow as tf
 
 from kattention.serving.check import check
 from kattention.serving.pipeline import BeamOptions, Pipeline
+from kattention.text import SubwordTokenizer
+from kattention.types import FilePath, Searchable
 
 
-def export(path, model, source_tokenizer, target_tokenizer, options=None, example=""):
+def export(
+    path: FilePath,
+    model: Searchable,
+    source_tokenizer: SubwordTokenizer,
+    target_tokenizer: SubwordTokenizer,
+    options: BeamOptions | None = None,
+    example: str = "",
+) -> Path:
     """Writes tokenizers, model and search as the next version in `path`.
 
     Signatures, each from `text` `(B,)`:

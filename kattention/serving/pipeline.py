@@ -1,12 +1,14 @@
 """Tokenizers, model and search in one graph: strings in, hypotheses out."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from kattention import search
 from kattention.ids import END, PADDING, START, UNKNOWN
+from kattention.text import SubwordTokenizer
+from kattention.types import Searchable, Tensor
 
 
 class Hypotheses(NamedTuple):
@@ -72,12 +74,19 @@ class Pipeline:
         target_tokenizer: That of the target.
     """
 
-    def __init__(self, model, source_tokenizer, target_tokenizer):
+    def __init__(
+        self,
+        model: Searchable,
+        source_tokenizer: SubwordTokenizer,
+        target_tokenizer: SubwordTokenizer,
+    ) -> None:
         self.model = model
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
 
-    def beam(self, strings, options, prefixes=None):
+    def beam(
+        self, strings: Tensor, options: BeamOptions, prefixes: Tensor | None = None
+    ) -> Hypotheses:
         """Translates strings `(B,)`, each to begin with its prefix, if any.
 
         Returns:
@@ -86,7 +95,9 @@ class Pipeline:
         source, step, state = self._open(strings)
         limit = _limit(source, options)
         forbid = (PADDING, START, *([] if options.allow_unknown else [UNKNOWN]))
-        rules = [search.MinLength(options.min_length)] * (options.min_length > 1)
+        rules: list[search.Rule] = []
+        if options.min_length > 1:
+            rules.append(search.MinLength(options.min_length))
         if options.no_repeat_ngram:
             rules.append(search.NoRepeatNgram(options.no_repeat_ngram))
         if prefixes is not None:
@@ -112,7 +123,14 @@ class Pipeline:
         )
         return self._write(source, result)
 
-    def sample(self, strings, seed, options, num_samples=1, **draw):
+    def sample(
+        self,
+        strings: Tensor,
+        seed: Tensor,
+        options: BeamOptions,
+        num_samples: int = 1,
+        **draw: Any,
+    ) -> Hypotheses:
         """Draws translations of strings `(B,)` with the seeds `(B,)`.
 
         Args:
@@ -140,7 +158,7 @@ class Pipeline:
         )
         return self._write(source, result)
 
-    def force(self, sources, targets):
+    def force(self, sources: Tensor, targets: Tensor) -> Hypotheses:
         """Scores translations `(B,)` that are given.
 
         Returns:

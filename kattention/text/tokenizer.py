@@ -4,7 +4,9 @@ import io
 import re
 import tempfile
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 import sentencepiece
 import tensorflow as tf
@@ -12,6 +14,7 @@ import tensorflow as tf
 from kattention.ids import END, PADDING, START, UNKNOWN
 from kattention.pieces import SPACE, is_byte
 from kattention.text.sentencepiece_op import SharedSentencepieceTokenizer
+from kattention.types import FilePath, Tensor
 
 
 class SubwordTokenizer(tf.Module):
@@ -40,7 +43,7 @@ class SubwordTokenizer(tf.Module):
     (2018).
     """
 
-    def __init__(self, model):
+    def __init__(self, model: bytes) -> None:
         super().__init__()
         self.model = model
         processor = sentencepiece.SentencePieceProcessor()
@@ -65,7 +68,7 @@ class SubwordTokenizer(tf.Module):
         self._tokenizer = SharedSentencepieceTokenizer(model)
 
     @classmethod
-    def train(cls, lines, vocabulary_size=8000):
+    def train(cls, lines: Iterable[str], vocabulary_size: int = 8000) -> Self:
         """Learns the subwords of `lines`, an iterable of strings.
 
         Where the corpus is too small for `vocabulary_size`, the largest
@@ -93,29 +96,29 @@ class SubwordTokenizer(tf.Module):
         return cls(_train(lines, size))
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: FilePath) -> Self:
         """Loads what `save` wrote."""
         try:
             return cls(Path(path).read_bytes())
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
-    def save(self, path):
+    def save(self, path: FilePath) -> None:
         """Writes the SentencePiece model to `path`."""
         Path(path).write_bytes(self.model)
 
     @property
-    def vocabulary_size(self):
+    def vocabulary_size(self) -> int:
         return len(self.vocabulary)
 
-    def encode(self, strings):
+    def encode(self, strings: Tensor) -> tf.RaggedTensor:
         """Turns strings `(B,)` into ragged int32 ids, without start and end."""
         strings = tf.convert_to_tensor(strings, tf.string)
         # The space makes a word the same token at the start of a line.
         spaced = tf.where(strings == "", "", tf.strings.join([" ", strings]))
         return tf.cast(self._tokenizer.tokenize(spaced), tf.int32)
 
-    def decode(self, ids):
+    def decode(self, ids: Tensor) -> tf.Tensor:
         """Turns ids `(B, T)`, ragged or padded, into strings `(B,)`.
 
         Padding, start and end are dropped, and so are ids that are not in the
@@ -128,14 +131,14 @@ class SubwordTokenizer(tf.Module):
         strings = self._tokenizer.detokenize(tf.ragged.boolean_mask(ids, text))
         return tf.strings.regex_replace(strings, r"\A ", "")
 
-    def pieces(self, ids):
+    def pieces(self, ids: Tensor) -> tf.Tensor:
         """Turns ids of any shape into pieces; '' for padding and unknown ids."""
         ids = tf.convert_to_tensor(ids)
         known = (ids > PADDING) & (ids < self.vocabulary_size)
         pieces = tf.gather(tf.constant(self.vocabulary), tf.where(known, ids, 0))
         return tf.where(known, pieces, "")
 
-    def continuations(self, ids):
+    def continuations(self, ids: Tensor) -> tf.Tensor:
         """Finds the tokens that begin with the piece of each of the ids `(B,)`.
 
         Returns:

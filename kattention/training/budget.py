@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any
 
 import keras
 
@@ -29,7 +30,15 @@ class Budget(keras.callbacks.Callback):
     Warm Restarts" (2017), section 3.
     """
 
-    def __init__(self, peak, warmup=0.1, *, steps=None, minutes=None, spent=(0, 0.0)):
+    def __init__(
+        self,
+        peak: float,
+        warmup: float = 0.1,
+        *,
+        steps: int | None = None,
+        minutes: float | None = None,
+        spent: tuple[int, float] = (0, 0.0),
+    ) -> None:
         super().__init__()
         if keras.backend.backend() == "jax":
             raise ValueError(
@@ -41,8 +50,11 @@ class Budget(keras.callbacks.Callback):
                 f"give either steps or minutes, got steps={steps}, minutes={minutes}"
             )
         for name, budget in (("steps", steps), ("minutes", minutes)):
-            if budget is not None and not budget > 0:
+            if budget is None:
+                continue
+            if not budget > 0:
                 raise ValueError(f"{name} must be above 0, got {budget}")
+            self._whole = budget
         if not 0 <= warmup < 1:
             raise ValueError(f"warmup must be in [0, 1), got {warmup}")
         self.peak = peak
@@ -50,22 +62,21 @@ class Budget(keras.callbacks.Callback):
         self.steps = steps
         self.minutes = minutes
         self.spent_steps, self._seconds_before = spent
-        self._began = None
+        self._began: float | None = None
         self._counted = 0
 
     @property
-    def spent_seconds(self):
+    def spent_seconds(self) -> float:
         now = time.monotonic()
         return self._seconds_before + (now - self._began if self._began else 0.0)
 
     @property
-    def share(self):
+    def share(self) -> float:
         """The share of the budget that is spent, in [0, 1]."""
-        if self.steps is not None:
-            return min(self.spent_steps / self.steps, 1.0)
-        return min(self.spent_seconds / (60 * self.minutes), 1.0)
+        spent = self.spent_seconds / 60 if self.steps is None else self.spent_steps
+        return min(spent / self._whole, 1.0)
 
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         """The rate at the present share."""
         if self.share < self.warmup:
             # Not 0 at the first step.
@@ -73,14 +84,18 @@ class Budget(keras.callbacks.Callback):
         rest = (self.share - self.warmup) / (1 - self.warmup)
         return self.peak * 0.5 * (1 + math.cos(math.pi * rest))
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._began = self._began or time.monotonic()
         self._counted = int(self.model.optimizer.iterations)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         self.model.optimizer.learning_rate = self.learning_rate()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         # With `steps_per_execution` there are several steps between two calls.
         counted = int(self.model.optimizer.iterations)
         self.spent_steps += counted - self._counted

@@ -1,11 +1,14 @@
 """The losses of a `Seq2Seq`: on its tokens and on its alignments."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kattention import checks
 from kattention.training.crossentropy import check_smoothing, smoothed_crossentropy
 from kattention.training.tokens import pack_like, weigh
+from kattention.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -36,23 +39,30 @@ class TokenCrossentropy(keras.losses.Loss):
     Computer Vision" (2016), section 7.
     """
 
-    def __init__(self, label_smoothing=0.0, name="token_crossentropy", **kwargs):
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        name: str = "token_crossentropy",
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("reduction", "mean_with_sample_weight")
         super().__init__(name=name, **kwargs)
         check_smoothing(label_smoothing)
         self.label_smoothing = label_smoothing
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
         y_true, weights = pack_like(y_pred, y_true, sample_weight, self.dtype)
         return super().__call__(y_true, y_pred, weights)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         ids = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         logits = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
         loss = smoothed_crossentropy(ids, logits, self.label_smoothing)
         return ops.reshape(loss, ops.shape(y_true))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
@@ -89,17 +99,19 @@ class GuidedAlignment(keras.losses.Loss):
     Machine Translation" (2016), section 3.
     """
 
-    def __init__(self, name="guided_alignment", **kwargs):
+    def __init__(self, name: str = "guided_alignment", **kwargs: Any) -> None:
         kwargs.setdefault("reduction", "mean_with_sample_weight")
         super().__init__(name=name, **kwargs)
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
         y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
         checks.check_shape("y_true", y_true, y_pred.shape)
         linked = ops.cast(ops.any(ops.not_equal(y_true, 0), axis=-1), self.dtype)
         return super().__call__(y_true, y_pred, weigh(linked, sample_weight))
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         links = ops.cast(y_true, y_pred.dtype)
         total = ops.sum(links, axis=-1)
         # A weight may round to 0, and its gradient must stay finite. The floor is

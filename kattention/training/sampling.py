@@ -1,11 +1,15 @@
 """Training on the model's own predictions."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 from keras import ops
 
 from kattention.drawing import draw
 from kattention.ids import END, PADDING
 from kattention.saving import revive
+from kattention.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kattention")
@@ -46,7 +50,7 @@ class ScheduledSampling(keras.Model):
     Recurrent Neural Networks" (2015), section 2.4.
     """
 
-    def __init__(self, model, share=0.0, **kwargs):
+    def __init__(self, model: keras.Model, share: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if keras.backend.backend() == "jax":
             raise ValueError(
@@ -65,13 +69,15 @@ class ScheduledSampling(keras.Model):
         )
         self.seed_generator = keras.random.SeedGenerator()
 
-    def call(self, inputs, training=None):
+    def call(
+        self, inputs: Sequence[Tensor], training: bool | None = None
+    ) -> Tensor | list[Tensor]:
         source, target = inputs
         if training:
             target = self.mix(source, target)
         return self.model([source, target], training=training)
 
-    def mix(self, source_ids, target_ids):
+    def mix(self, source_ids: Tensor, target_ids: Tensor) -> Tensor:
         """Target ids `(B, T)` with drawn tokens among them."""
         shape = ops.shape(target_ids)
         uniform = keras.random.uniform((2, *shape), seed=self.seed_generator)
@@ -97,7 +103,7 @@ class ScheduledSampling(keras.Model):
         _, mixed, _ = ops.while_loop(unfinished, advance, (1, target_ids, state))
         return ops.stop_gradient(mixed)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "model": keras.saving.serialize_keras_object(self.model),
@@ -105,7 +111,9 @@ class ScheduledSampling(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: dict[str, Any] | None = None
+    ) -> Self:
         return cls(**revive(config, custom_objects))
 
 

@@ -1,5 +1,6 @@
 """The protocol of a rule."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -41,6 +42,10 @@ class Moment(NamedTuple):
     past: tf.Tensor | tuple
 
 
+# Logits (N, V), changed so far, and the moment -> the logits that are allowed.
+Apply = Callable[[tf.Tensor, Moment], tf.Tensor]
+
+
 class Rule:
     """Changes what the live hypotheses may do next.
 
@@ -55,7 +60,7 @@ class Rule:
 
     needs_past = False
 
-    def open(self, setup):
+    def open(self, setup: SearchSetup) -> Apply:
         """Prepares the rule for a search.
 
         Args:

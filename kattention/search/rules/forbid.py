@@ -1,8 +1,10 @@
 """Tokens that are never produced."""
 
+from collections.abc import Iterable
+
 import tensorflow as tf
 
-from kattention.search.rules.base import IMPOSSIBLE, Rule
+from kattention.search.rules.base import IMPOSSIBLE, Apply, Rule, SearchSetup
 
 
 class Forbid(Rule):
@@ -12,10 +14,10 @@ class Forbid(Rule):
         ids: Their ids.
     """
 
-    def __init__(self, ids):
+    def __init__(self, ids: Iterable[int]) -> None:
         self.ids = tuple(ids)
 
-    def open(self, setup):
+    def open(self, setup: SearchSetup) -> Apply:
         def apply(allowed, moment):
             every = tf.range(tf.shape(allowed)[-1])
             forbidden = tf.reduce_any(every[:, None] == list(self.ids), axis=1)

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from kattention.search.rows import positive_each_row
-from kattention.search.rules.base import IMPOSSIBLE, Rule
+from kattention.search.rules.base import IMPOSSIBLE, Apply, Rule, SearchSetup
+from kattention.types import Tensor
 
 
 class MinLength(Rule):
@@ -14,10 +15,10 @@ class MinLength(Rule):
             `(B,)`.
     """
 
-    def __init__(self, length):
+    def __init__(self, length: int | Tensor) -> None:
         self.length = length
 
-    def open(self, setup):
+    def open(self, setup: SearchSetup) -> Apply:
         least = setup.spread(positive_each_row("min_length", self.length, setup.rows))
 
         def apply(allowed, moment):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kattention.search.rules.base import IMPOSSIBLE, Rule
+from kattention.search.rules.base import IMPOSSIBLE, Apply, Rule, SearchSetup
 
 
 class NoRepeatNgram(Rule):
@@ -17,12 +17,12 @@ class NoRepeatNgram(Rule):
 
     needs_past = True
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         if size < 1:
             raise ValueError(f"size must be at least 1, got {size}")
         self.size = size
 
-    def open(self, setup):
+    def open(self, setup: SearchSetup) -> Apply:
         size = self.size
 
         def apply(allowed, moment):

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from kattention.search.rows import as_ids, check_rows
-from kattention.search.rules.base import IMPOSSIBLE, Rule
+from kattention.search.rules.base import IMPOSSIBLE, Apply, Rule, SearchSetup
+from kattention.types import Tensor
 
 
 class Prefix(Rule):
@@ -22,7 +23,7 @@ class Prefix(Rule):
             search.
     """
 
-    def __init__(self, ids, after=None):
+    def __init__(self, ids: Tensor, after: Tensor | None = None) -> None:
         self.ids = as_ids("ids of a prefix", ids)
         self.after = None if after is None else tf.cast(after, tf.bool)
         if self.ids.shape.rank != 2:
@@ -30,7 +31,7 @@ class Prefix(Rule):
                 f"ids of a prefix must be (B, P), got shape {self.ids.shape}"
             )
 
-    def open(self, setup):
+    def open(self, setup: SearchSetup) -> Apply:
         check_rows("ids of a prefix", self.ids, setup.rows)
         # A prefix of no columns has no first token to look at.
         prefix = setup.spread(tf.pad(self.ids, [[0, 0], [0, 1]]))
