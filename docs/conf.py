@@ -7,6 +7,8 @@ from importlib.metadata import version as installed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from kattention import AttentionMechanism
+
 project = "kattention"
 author = "the kattention developers"
 version = release = installed("kattention")
@@ -31,9 +33,9 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = False  # Keras's are written in Markdown
 autosummary_generate = True
-autosummary_ignore_module_all = False
 templates_path = ["templates"]
 
+INHERITED = "Call arguments, returns and errors: see `AttentionMechanism`."
 SECTIONS = "Args|Attributes|Call arguments|Example|Raises|Returns"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -41,7 +43,15 @@ napoleon_custom_sections = [("Call arguments", "params_style")]
 
 
 def prepare_docstring(app, what, name, obj, options, lines):
-    """Makes equations and examples literal blocks, and the source a section."""
+    """Makes equations and examples literal blocks, and the source a section.
+
+    Where a mechanism refers to its base class for the call, that text is put in.
+    """
+    if INHERITED in lines:
+        place = lines.index(INHERITED)
+        base = inspect.getdoc(AttentionMechanism)
+        called = base[base.index("Call arguments:") : base.index("Example:")]
+        lines[place : place + 1] = called.splitlines()
     lines[:] = re.sub(
         r"^Example:\n\n((?: {4}.*\n|\n)+)",
         lambda found: "Example::\n\n" + found[1],
@@ -68,8 +78,14 @@ def constructor_signature(app, what, name, obj, options, signature, returned):
     """Keras's layers have a `__new__` that takes anything."""
     if what == "class" and "__init__" in vars(obj):
         found = inspect.signature(obj.__init__)
-        own = [p for p in found.parameters.values() if p.name != "self"]
-        return str(found.replace(parameters=own)), returned
+        # Without types, which the text says in words.
+        own = [
+            parameter.replace(annotation=parameter.empty)
+            for parameter in found.parameters.values()
+            if parameter.name != "self"
+        ]
+        bare = found.replace(parameters=own, return_annotation=found.empty)
+        return str(bare), returned
     return signature, returned
 
 

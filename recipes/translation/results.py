@@ -37,12 +37,22 @@ PUBLISHED = {
 }
 HEAD = """# What the recipes reach
 
-Written by `python -m recipes.translation.results`; do not edit. All runs: two CPU
-cores, no data beyond the corpus, choices made on `val`, beam 5 with the search's
-defaults. BLEU 13a is sacreBLEU's default, cased and detokenised; lc-tok is lower-cased,
-tokenised text without further tokenisation (`recipes/translation/evaluate.py`), the
-protocol of the published rows. Minutes are of the training, validation included;
-some runs shared the two cores with another, and their minutes are longer for it.
+How well the recipes' models translate text that they have not seen, beside what was
+published. Every model was trained on two CPU cores and on nothing but the corpus; its
+settings were chosen on `val`, never on the test set. All translate with a beam of 5.
+
+- **BLEU 13a** and **chrF2** are sacreBLEU's, of text as people write it: cased, with
+  punctuation in place. Compare these with other recent results.
+- **lc-tok** is BLEU of lower-cased, tokenised text, as the published rows were computed
+  (`evaluate --tokenized-references`). Compare it with the published rows only.
+- **Minutes** are wall-clock and CPU minutes of the training, validation included. Some
+  runs shared the two cores with another one, which made them longer.
+- Where a row has several seeds, it has their mean, and from the lowest to the highest.
+"""
+COMMANDS = """## Commands
+
+Each is a run of `kattention translation`. An ensemble is the runs of its seeds,
+evaluated with `--ensemble`.
 """
 
 
@@ -193,7 +203,7 @@ def render(records):
                 ]
             )
         )
-    lines += ["", "Several seeds: the mean, and from the lowest to the highest.", ""]
+    lines.append("")
     for record in records:
         if "error_rates" in record:
             model, diagonal = record["error_rates"].values()
@@ -202,10 +212,16 @@ def render(records):
                 f"pairs, forced decoding: {model:.3f}, of a diagonal {diagonal:.3f}.",
                 "",
             ]
-    lines += ["## Commands", "", _row(["command", "commit"]), _row(["---"] * 2)]
+    lines += ["## Commands", ""]
+    lines += [
+        "Each is a run of `kattention translation`. An ensemble's runs are those "
+    ]
+    lines[-1] += "of its seeds, evaluated with `--ensemble`."
+    lines += ["", _row(["command", "commit"]), _row(["---"] * 2)]
     lines += [
         _row([f"`{record['command']}`", f"{record['commit'] or 'unknown'}"])
         for record in records
+        if record["models"] == 1
     ]
     signatures = dict.fromkeys(s for record in records for s in record["signatures"])
     lines += ["", "## Signatures", "", *(f"- `{one}`" for one in signatures)]
