@@ -212,12 +212,7 @@ def render(records):
                 f"pairs, forced decoding: {model:.3f}, of a diagonal {diagonal:.3f}.",
                 "",
             ]
-    lines += ["## Commands", ""]
-    lines += [
-        "Each is a run of `kattention translation`. An ensemble's runs are those "
-    ]
-    lines[-1] += "of its seeds, evaluated with `--ensemble`."
-    lines += ["", _row(["command", "commit"]), _row(["---"] * 2)]
+    lines += [COMMANDS, _row(["command", "commit"]), _row(["---"] * 2)]
     lines += [
         _row([f"`{record['command']}`", f"{record['commit'] or 'unknown'}"])
         for record in records
