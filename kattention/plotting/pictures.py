@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib.colors
 import matplotlib.figure
+import matplotlib.font_manager
 import matplotlib.patches
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
@@ -44,7 +45,7 @@ def plot_alignment(
 
     Raises:
         ValueError: The alignment does not have the shape `(T, S)`, or a link
-            lies outside.
+            lies outside, or matplotlib does not find the font.
 
     Example:
 
@@ -64,7 +65,10 @@ def plot_alignment(
         figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
     axes.imshow(alignment, cmap="Greys", norm=_shades(), aspect="equal")
-    family: dict[str, Any] = {"fontfamily": [font, "DejaVu Sans"]} if font else {}
+    family: dict[str, Any] = {}
+    if font:
+        _check_font(font)
+        family = {"fontfamily": [font, "DejaVu Sans"]}
     axes.xaxis.tick_top()
     source = list(map(readable, source_tokens))
     axes.set_xticks(range(len(source)), source, rotation=90, **family)
@@ -124,6 +128,16 @@ def plot_alignments(
         )
         for number, one in enumerate(translations, 1)
     ]
+
+
+def _check_font(font):
+    try:
+        matplotlib.font_manager.findfont(font, fallback_to_default=False)
+    except ValueError:
+        raise ValueError(
+            f"font must be a font family that matplotlib finds, got {font!r}: "
+            "matplotlib.font_manager.get_font_names() lists them"
+        ) from None
 
 
 def _shades():

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from html import escape
+from itertools import zip_longest
+from unicodedata import category, east_asian_width
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,17 +31,40 @@ def draw_alignment(
     """
     alignment = check_alignment(source_tokens, target_tokens, alignment)
     source, target = (list(map(readable, t)) for t in (source_tokens, target_tokens))
-    margin = max(map(len, target), default=0)
+    margin = max(map(_columns, target), default=0)
     # The square root, as in a picture: so that small weights can be seen.
     levels = np.rint(np.sqrt(alignment) * (len(SHADES) - 1)).astype(int)
     lines = [
-        f"{token:>{margin}} " + "".join(SHADES[level] * 2 for level in row)
+        " " * (margin - _columns(token))
+        + f"{token} "
+        + "".join(SHADES[level] * 2 for level in row)
         for token, row in zip(target, levels, strict=True)
     ]
-    for depth in range(max(map(len, source), default=0)):
-        letters = (token[depth : depth + 1].ljust(2) for token in source)
-        lines.append((" " * (margin + 1) + "".join(letters)).rstrip())
+    downwards = [_letters(token) for token in source]
+    for row in zip_longest(*downwards, fillvalue=""):
+        cells = (letter + " " * (2 - _columns(letter)) for letter in row)
+        lines.append((" " * (margin + 1) + "".join(cells)).rstrip())
     return "\n".join(lines)
+
+
+def _letters(token):
+    """The letters of a token, each with the accents that are written on it."""
+    letters = []
+    for character in token:
+        if letters and not _columns(character):
+            letters[-1] += character
+        else:
+            letters.append(character)
+    return letters
+
+
+def _columns(text):
+    """How many columns a terminal shows a text in."""
+    return sum(
+        2 if east_asian_width(character) in "WF" else 1
+        for character in text
+        if category(character) not in ("Mn", "Me", "Cf")
+    )
 
 
 def html_alignment(

@@ -25,6 +25,21 @@ def test_draws_a_row_a_target_token_and_dark_is_high():
     assert [line.strip().split()[0] for line in below[:3]] == ["r", "e", "d"]
 
 
+def test_wide_letters_and_accents_keep_the_columns_of_a_terminal():
+    first, second, *below = plotting.draw_alignment(
+        ["红色", "cafe\N{COMBINING ACUTE ACCENT}"], ["我", "x"], np.eye(2)
+    ).splitlines()
+    assert first == "我 ██  "  # two columns wide
+    assert second == " x   ██"
+    # Two columns each: a wide letter, or one and a space.
+    assert below == ["   红c", "   色a", "     f", "     e\N{COMBINING ACUTE ACCENT}"]
+
+
+def test_a_font_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="got 'No Such Font'"):
+        plotting.plot_alignment(SOURCE, TARGET, ALIGNMENT, font="No Such Font")
+
+
 def test_plots_source_on_top_and_target_at_the_side(tmp_path):
     axes = plotting.plot_alignment(SOURCE, TARGET, ALIGNMENT)
     assert labels(axes) == [["red", "house", "</s>"], ["maison", "rouge"]]
