@@ -13,7 +13,11 @@ def check_rank(name, shape, ranks):
     """Refuses a shape whose rank is not one of `ranks`."""
     if len(shape) not in ranks:
         expected = " or ".join(str(rank) for rank in ranks)
-        raise ValueError(f"{name} must have rank {expected}, got shape {tuple(shape)}")
+        # What ids have that were not embedded.
+        hint = ": if these are ids, embed them first" * (tuple(ranks) == (3,))
+        raise ValueError(
+            f"{name} must have rank {expected}, got shape {tuple(shape)}{hint}"
+        )
 
 
 def check_depth(name, shape, depth):

@@ -1,6 +1,7 @@
 """Encoder, decoder and readout as one functional model with a middle."""
 
 import contextlib
+import inspect
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -50,8 +51,8 @@ class Seq2Seq(keras.Model):
 
     Raises:
         ValueError: `decoder` is not an `AttentionRNN` over sequences, the
-            encoder's initial states do not fit it, or `packed` is asked of
-            JAX.
+            encoder's initial states do not fit it, `logits` is missing and
+            cannot be tied, or `packed` is asked of JAX.
 
     Example:
 
@@ -90,6 +91,8 @@ class Seq2Seq(keras.Model):
                 "decoder must be a kattention.AttentionRNN with "
                 f"return_sequences=True, got {decoder!r}"
             )
+        if logits is None:
+            _check_tied(target_embedding)
         source = keras.Input((None,), dtype="int32", name="source_ids")
         target = keras.Input((None,), dtype="int32", name="target_ids")
         parts = source_embedding, encoder, target_embedding, decoder, readout
@@ -212,6 +215,15 @@ def _features(parts, packed, source, target):
         outputs, vectors = PackTokens()([outputs, vectors], ids=target)
     features = readout([outputs, vectors])
     return [features, *(others[-1:] if decoder.return_attention_scores else [])]
+
+
+def _check_tied(embedding):
+    if "reverse" not in inspect.signature(embedding.call).parameters:
+        raise ValueError(
+            "logits must be a layer, or None to tie them to a target_embedding that "
+            "takes reverse=True, as keras.layers.ReversibleEmbedding does, got None "
+            f"and {type(embedding).__name__}"
+        )
 
 
 @contextlib.contextmanager

@@ -30,7 +30,8 @@ class BahdanauAttention(AttentionMechanism):
         a_ij = softmax over j of e_ij
         c_i  = sum over j of a_ij h_j
 
-    Second derivatives are not supported for rank-3 queries.
+    For a query of rank 3 gradients of gradients, as gradient penalties take
+    them, are not supported.
 
     Args:
         units: Size `U` of the hidden layer that scores.

@@ -7,6 +7,7 @@ from keras import ops
 
 from kattention import checks
 from kattention.attention.weights import masked_softmax, valid_only, weighted_sum
+from kattention.implicit_masks import mask_of
 from kattention.over_time import over_time
 from kattention.precision import as_precise
 from kattention.types import Config, Memory, Shape, State, Tensor
@@ -95,6 +96,8 @@ class AttentionMechanism(keras.layers.Layer):
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
         self.dropout = dropout
+        self._query_depth: int | None = None  # known once it is built
+        self._key_depth: int | None = None
         self.seed_generator = keras.random.SeedGenerator() if dropout else None
         self.supports_masking = True
 
@@ -181,7 +184,8 @@ class AttentionMechanism(keras.layers.Layer):
         """
         # A score is computed in one precision; the state is carried in a higher one.
         rounded = tuple(ops.cast(part, query.dtype) for part in state)
-        weights = self.weigh(self.score(query, memory, rounded), memory, state)
+        scores = self._check_scores(self.score(query, memory, rounded), query, memory)
+        weights = self.weigh(scores, memory, state)
         state = self._as_state("next_state", self.next_state(weights, memory, state))
         return weights, state
 
@@ -195,13 +199,14 @@ class AttentionMechanism(keras.layers.Layer):
         Args:
             value: Floats `(B, S, Dv)`.
             key: Floats `(B, S, Dk)`; `value` when absent.
-            mask: Booleans `(B, S)`.
+            mask: Booleans `(B, S)`. The Keras mask of `value` when absent.
 
         Returns:
             The memory: a dict of `"key"` `(B, S, U)`, `"value"` `(B, S, Dv)`
             and, if a mask is given, `"mask"` `(B, S)`. Rows can be gathered.
         """
         self._check_built("prepare")
+        mask = mask_of(value) if mask is None else mask
         value = self._convert("value", value)
         key = value if key is None else self._convert("key", key)
         checks.check_memory(value.shape, key.shape)
@@ -296,7 +301,9 @@ class AttentionMechanism(keras.layers.Layer):
         if len(query.shape) == 3 and state:
             context, weights, state = self._attend_in_turn(query, memory, state)
         elif len(query.shape) == 3:
-            scores = score(self.project_query(query), memory, training)
+            projected = self.project_query(query)
+            scores = score(projected, memory, training)
+            scores = self._check_scores(scores, projected, memory)
             weights = self.weigh(scores, memory, ())
             context = self._read(weights, memory)
         else:
@@ -356,11 +363,21 @@ class AttentionMechanism(keras.layers.Layer):
             )
         return self.cast(tensor)
 
+    def _check_scores(self, scores, query, memory):
+        expected = (*query.shape[:-1], memory["value"].shape[1])
+        checks.check_shape(f"the scores of {type(self).__name__}", scores, expected)
+        return scores
+
     def _check_built(self, method):
         if not self.built:
             raise ValueError(
                 f"{self.name} has no weights yet: call it once, or "
                 f"build(query_shape, value_shape), before {method}()"
+            )
+        if self._query_depth is None:
+            raise ValueError(
+                f"{type(self).__name__}.build must call super().build(query_shape, "
+                "value_shape, key_shape) first"
             )
 
     def _check_returned(self, return_attention_scores):

@@ -183,7 +183,12 @@ class AttentionDecoder(keras.layers.Layer):
         return [*states, *(ops.repeat(part, beams, axis=0) for part in opened)]
 
     def prepare(self, memory: Tensor, mask: Tensor | None = None) -> Memory:
-        """Prepares the encoder's states `(B, S, D)` and mask `(B, S)` once."""
+        """Prepares the encoder's states `(B, S, D)` once, for any number of steps.
+
+        Args:
+            memory: Floats `(B, S, D)`.
+            mask: Booleans `(B, S)`. The Keras mask of `memory` when absent.
+        """
         return self.attention.prepare(memory, mask=mask)
 
     def step(

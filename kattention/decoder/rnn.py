@@ -148,6 +148,14 @@ class AttentionRNN(keras.layers.Layer):
             ops.cast(alignments, self.compute_dtype),
         )
 
+    def __call__(self, inputs: Tensor, memory: Any = None, **kwargs: Any) -> Any:
+        if memory is None:
+            raise ValueError(
+                f"call {self.name} with inputs and a memory, as "
+                "decoder(inputs, memory=encoded), got no memory"
+            )
+        return super().__call__(inputs, memory=memory, **kwargs)
+
     def _is_fast(self):
         cell, reason = self.cell, None
         if type(cell) is not AttentionDecoder:

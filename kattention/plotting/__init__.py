@@ -14,3 +14,7 @@ __all__ = [
     "plot_history",
     "plot_quality_by_length",
 ]
+
+
+def __dir__():
+    return __all__

@@ -34,3 +34,7 @@ __all__ = [
     "greedy",
     "sample",
 ]
+
+
+def __dir__():
+    return __all__

@@ -9,7 +9,7 @@ EMPTY = tf.float32.min
 
 
 class Result(NamedTuple):
-    """Hypotheses: B rows, K a row, T steps, S source positions.
+    """Hypotheses: B rows of K each, T steps, S source positions.
 
     Best first, but for `sample`, which keeps the order drawn.
 

@@ -5,3 +5,7 @@ from kattention.serving.export import export
 from kattention.serving.pipeline import BeamOptions, Pipeline
 
 __all__ = ["BeamOptions", "Pipeline", "check", "export"]
+
+
+def __dir__():
+    return __all__

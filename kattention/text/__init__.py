@@ -3,3 +3,7 @@
 from kattention.text.tokenizer import SubwordTokenizer
 
 __all__ = ["SubwordTokenizer"]
+
+
+def __dir__():
+    return __all__

@@ -12,3 +12,7 @@ __all__ = [
     "TokenAccuracy",
     "TokenCrossentropy",
 ]
+
+
+def __dir__():
+    return __all__

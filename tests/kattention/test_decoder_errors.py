@@ -60,6 +60,11 @@ def test_impossible_cells_are_refused(arguments, message):
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_a_decoder_without_its_memory_says_how_to_call_it():
+    with pytest.raises(ValueError, match=r"decoder\(inputs, memory=encoded\)"):
+        make()(np.ones((2, 4, 3), "float32"))
+
+
 def test_a_cell_by_hand_says_what_it_needs():
     cell = AttentionDecoder(
         keras.layers.GRUCell(5), BahdanauAttention(4), attend="after"

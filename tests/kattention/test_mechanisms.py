@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from kattention import (
+    AttentionDecoder,
     AttentionMechanism,
     BahdanauAttention,
     LocationSensitiveAttention,
@@ -245,3 +246,44 @@ def test_a_mechanism_that_is_not_complete_is_told_what_is_missing(rng):
         AttentionMechanism()(query, value)
     with pytest.raises(ValueError, match=r"Half.initial_state must return a tuple"):
         Half()(query, value)
+
+
+class OneScore(AttentionMechanism):
+    def score(self, query, memory, state):
+        return query  # as deep as the query, not as long as the memory
+
+
+class Bare(AttentionMechanism):
+    def build(self, query_shape, value_shape, key_shape=None):
+        self.built = True
+
+
+def test_a_mechanism_that_is_wrong_is_told_what_is_wrong(rng):
+    query, value = inputs(rng)
+    expected = r"scores of OneScore must have shape \(3, 4, 5\), got \(3, 4, 6\)"
+    with pytest.raises(ValueError, match=expected):
+        OneScore()(query, value)
+    with pytest.raises(ValueError, match=r"scores of OneScore .*\(3, 5\), got"):
+        OneScore()(query[:, 0], value)
+    with pytest.raises(ValueError, match=r"Bare.build must call super\(\).build"):
+        Bare()(query, value)
+
+
+def test_ids_in_the_place_of_vectors_are_answered_with_to_embed_them(rng):
+    query, _ = inputs(rng)
+    with pytest.raises(ValueError, match=r"\(3, 5\): if these are ids, embed"):
+        BahdanauAttention(4)(query, np.ones((3, 5), "int32"))
+
+
+def test_a_memory_prepared_by_hand_has_the_mask_of_its_tensor():
+    """It comes from a name of Keras that is not public."""
+    ids = np.array([[4, 5, 0], [6, 0, 0]])
+    value = keras.layers.Embedding(9, 6, mask_zero=True)(ids)
+    attention = BahdanauAttention(4)
+    attention.build((2, 5), (2, 3, 6))
+    np.testing.assert_array_equal(to_numpy(attention.prepare(value)["mask"]), ids != 0)
+    own = attention.prepare(value, mask=ids == 4)["mask"]
+    np.testing.assert_array_equal(to_numpy(own), ids == 4)
+    cell = AttentionDecoder(keras.layers.GRUCell(5), attention)
+    assert "mask" in cell.prepare(value)
+    assert "mask" not in cell.prepare(to_numpy(value))

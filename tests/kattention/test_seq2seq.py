@@ -136,6 +136,13 @@ def test_a_decoder_that_returns_one_step_is_refused():
         )
 
 
+def test_logits_are_tied_to_what_can_be_reversed():
+    config = make_seq2seq(shared=False).get_config()
+    config["target_embedding"] = keras.layers.Embedding(30, 8)
+    with pytest.raises(ValueError, match="got None and Embedding"):
+        kattention.Seq2Seq.from_config(config)
+
+
 def test_learns_with_fit_and_dropout():
     model = make_seq2seq("between", dropout=0.2)
     model.compile(

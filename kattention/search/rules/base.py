@@ -49,10 +49,9 @@ Apply = Callable[[tf.Tensor, Moment], tf.Tensor]
 class Rule:
     """Changes what the live hypotheses may do next.
 
-    A new rule is a subclass with `open` in a file beside this one, exported by
-    `kattention.search`. Rules apply in their order, so a later one may overrule
-    an earlier one. Nothing is renormalised: the score of a
-    token stays its log-probability under the model.
+    A rule is a subclass with `open`. Rules apply in their order, so a later one
+    may overrule an earlier one. Nothing is renormalised: the score of a token
+    stays its log-probability under the model.
 
     Attributes:
         needs_past: Whether the rule looks at `Moment.past`.
