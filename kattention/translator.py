@@ -110,6 +110,8 @@ class Translator:
 
     @classmethod
     def _load(cls, path):
+        if not path.is_dir():
+            raise ValueError(f"{path} is not a run folder: there is no such folder")
         missing = [
             name for name in (MODEL, SOURCE, TARGET) if not (path / name).is_file()
         ]

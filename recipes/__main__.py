@@ -22,6 +22,9 @@ def main(arguments=None):
     )
     parser.add_argument("recipe", choices=RECIPES, metavar="RECIPE")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help()
+        return 2
     options = parser.parse_args(arguments)
     # Here, not above: a recipe loads TensorFlow.
     recipe = importlib.import_module(f".{options.recipe}.__main__", __package__)

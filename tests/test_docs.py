@@ -95,9 +95,9 @@ def test_the_readme_runs_by_copy_and_paste(newcomer):
     assert printed.count("petit chien voit la maison rouge") == 2  # run and export
     assert (checkout / "exported/toy/1/saved_model.pb").exists()
     assert (checkout / "alignment.png").stat().st_size > 1000
-    # Nothing of TensorFlow or SentencePiece, only the notice of the corpus.
+    # Nothing of TensorFlow or SentencePiece.
     said = checkout.with_name("commands.txt").read_text()
-    assert said == "toy-en-fr: a synthetic corpus\n"
+    assert said == "drew what the first translation read: alignment.png\n"
 
 
 @pytest.mark.slow
@@ -124,7 +124,7 @@ def test_the_page_about_saving_runs(newcomer, monkeypatch):
 @pytest.mark.slow
 def test_the_page_about_own_text_runs(capsys):
     run_page("own-text.md")
-    assert "preset tiny" in capsys.readouterr().out
+    assert "preset mini" in capsys.readouterr().out
 
 
 def test_blocks_that_nobody_runs_are_marked_console():

@@ -1,5 +1,6 @@
 """The command line: `python -m recipes.translation --help`."""
 
+import os
 import sys
 
 from ..quiet import start_tensorflow
@@ -7,10 +8,17 @@ from ..quiet import start_tensorflow
 
 def main(arguments=None, program="python -m recipes.translation"):
     """Runs one command; returns its exit code."""
-    start_tensorflow()
-    from .commands import run_command
+    try:
+        start_tensorflow()
+        from .commands import run_command
 
-    return run_command(arguments, program)
+        return run_command(arguments, program)
+    except KeyboardInterrupt:
+        print(f"\n{program}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # who reads, as `head` does, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from .options import (
     CorpusOptions,
     Preset,
     TrainOptions,
+    natural,
     positive_float,
     positive_int,
 )
@@ -129,12 +130,14 @@ def _add_translate(commands):
         description="Translates its arguments, or standard input line by line.",
     )
     _add_run(command)
-    command.add_argument("sentence", nargs="*")
+    command.add_argument(
+        "sentence", nargs="*", help="what to translate; standard input if none is given"
+    )
     command.add_argument(
         "--plot",
         type=Path,
         metavar="PNG",
-        help="draw the alignment of the first sentence",
+        help="draw the alignment of the first sentence into this file",
     )
     command.add_argument(
         "--prefix", metavar="TEXT", help="what the translations must begin with"
@@ -151,7 +154,8 @@ def _add_translate(commands):
     several.add_argument(
         "--nbest",
         action="store_true",
-        help="print all that the search found: line number, score, translation",
+        help="print all that the search found: line number, score (log-probability "
+        "over the length penalty), translation",
     )
     several.add_argument(
         "--samples",
@@ -161,11 +165,30 @@ def _add_translate(commands):
         "search options only --max-length and --max-ratio apply",
     )
     drawn = command.add_argument_group("samples")
-    drawn.add_argument("--seed", type=int, help="1 if not given")
-    drawn.add_argument("--temperature", type=positive_float, help="1 if not given")
-    drawn.add_argument("--top-k", type=positive_int, help="draw from so many tokens")
     drawn.add_argument(
-        "--top-p", type=positive_float, help="draw from tokens that have this share"
+        "--seed",
+        type=int,
+        metavar="N",
+        help="the same draws the same (default: 1)",
+    )
+    drawn.add_argument(
+        "--temperature",
+        type=positive_float,
+        metavar="X",
+        help="below 1 closer to the best, above 1 more varied (default: 1)",
+    )
+    drawn.add_argument(
+        "--top-k",
+        type=positive_int,
+        metavar="N",
+        help="draw from the N most probable tokens (default: all)",
+    )
+    drawn.add_argument(
+        "--top-p",
+        type=positive_float,
+        metavar="SHARE",
+        help="draw from the most probable tokens that together have this "
+        "probability (default: 1)",
     )
     _add_search(command)
 
@@ -187,8 +210,7 @@ def _add_align(commands):
         help="say which word is the translation of which",
         description="Prints the links between the words of given pairs, a line each, "
         "in Pharaoh's format: 3-4 is the source's fourth word and the target's "
-        "fifth. Words are separated by spaces. Each target word is linked to the "
-        "source word of whose total attention it has the largest share.",
+        "fifth. Words are separated by spaces.",
     )
     _add_run(command)
     _add_fields(command, CorpusOptions)
@@ -223,9 +245,13 @@ def _add_back_translate(commands):
     )
     _add_run(command)
     command.add_argument("text", type=Path, metavar="FILE", help="a sentence a line")
-    command.add_argument("output", type=Path, metavar="TSV")
     command.add_argument(
-        "--tag", default="<BT>", help="what each written source begins with"
+        "output", type=Path, metavar="TSV", help="where the pairs are written"
+    )
+    command.add_argument(
+        "--tag",
+        default="<BT>",
+        help="what each written source begins with (default: <BT>)",
     )
     _add_search(command)
 
@@ -238,7 +264,11 @@ def _add_export(commands):
         "sentence with it in a fresh process.",
     )
     _add_run(command)
-    command.add_argument("path", type=Path, help="the model's folder, of versions")
+    command.add_argument(
+        "path",
+        type=Path,
+        help="a folder: the export is its next version, 1, 2, ...",
+    )
     _add_search(command)
 
 
@@ -256,62 +286,55 @@ def _add_run(command):
 
 
 def _add_search(command):
-    default = BeamOptions()
     search = command.add_argument_group("search")
-    search.add_argument(
-        "--beam-width", type=positive_int, default=default.beam_width, metavar="K"
-    )
-    search.add_argument(
-        "--length-penalty",
-        type=float,
-        default=default.length_penalty,
-        metavar="ALPHA",
-        help="divide scores by ((5 + length) / 6) ** ALPHA",
+
+    def add(name, kind, metavar, text):
+        default = getattr(BeamOptions(), name)
+        text += f" (default: {'no limit' if default is None else default})"
+        flag = f"--{name.replace('_', '-')}"
+        search.add_argument(
+            flag, type=kind, default=default, metavar=metavar, help=text
+        )
+
+    add("beam_width", positive_int, "K", "hypotheses kept at each step")
+    add(
+        "length_penalty",
+        float,
+        "ALPHA",
+        "divide scores by ((5 + length) / 6) ** ALPHA",
     )
     search.add_argument(
         "--per-token",
         action="store_true",
         help="divide scores by length ** ALPHA instead",
     )
-    search.add_argument(
-        "--coverage-penalty",
-        type=float,
-        default=default.coverage_penalty,
-        metavar="BETA",
-        help="penalty for source words that are not read",
+    add("coverage_penalty", float, "BETA", "penalty for source words that are not read")
+    add(
+        "min_length",
+        positive_int,
+        "TOKENS",
+        "least tokens of a translation, the end token included",
     )
-    search.add_argument(
-        "--min-length",
-        type=positive_int,
-        default=default.min_length,
-        help="least tokens of a translation, the end token included",
+    add("max_length", positive_int, "TOKENS", "most tokens of a translation")
+    add(
+        "max_ratio",
+        float,
+        "X",
+        "most tokens for each token of the source, and 10 more",
     )
-    search.add_argument("--max-length", type=positive_int, help="most tokens")
-    search.add_argument(
-        "--max-ratio",
-        type=float,
-        default=default.max_ratio,
-        help="most tokens for each token of the source, and 10 more",
+    add(
+        "no_repeat_ngram",
+        natural,
+        "N",
+        "never produce the same N tokens twice; 0: they may repeat",
     )
-    search.add_argument(
-        "--no-repeat-ngram",
-        type=positive_int,
-        default=default.no_repeat_ngram,
-        metavar="N",
-        help="never produce the same N tokens twice",
+    add(
+        "groups",
+        positive_int,
+        "N",
+        "divide the beam into groups that avoid the tokens of earlier groups",
     )
-    search.add_argument(
-        "--groups",
-        type=positive_int,
-        default=default.groups,
-        help="divide the beam into groups that avoid the tokens of earlier groups",
-    )
-    search.add_argument(
-        "--diversity",
-        type=float,
-        default=default.diversity,
-        help="penalty for choosing the tokens of an earlier group",
-    )
+    add("diversity", float, "X", "penalty for choosing the tokens of an earlier group")
 
 
 def search_options(options):

@@ -61,7 +61,6 @@ class Validation(keras.callbacks.Callback):
         if self._average:
             self._average.on_test_end()
         if progress.worse >= self.patience:
-            print(f"no better BLEU in {self.patience} rounds: stopping")
             self.model.stop_training = True
         if self.budget.share >= 1:  # validation used up the rest
             self.model.stop_training = True
@@ -90,7 +89,9 @@ class Validation(keras.callbacks.Callback):
     def _bleu(self):
         self.found = translate_greedily(self.translator, self.pairs.sources)
         hypotheses = [one.text for one in self.found]
-        return sacrebleu.corpus_bleu(hypotheses, [self.pairs.targets]).score
+        # Targets may all be too short for n-grams of four words.
+        metric = sacrebleu.BLEU(effective_order=True)
+        return metric.corpus_score(hypotheses, [self.pairs.targets]).score
 
 
 class Reseeding(keras.callbacks.Callback):

@@ -35,6 +35,8 @@ def run_command(arguments, program):
                 f"{keras.backend.backend()}"
             )
         COMMANDS[options.command](options)
+    except BrokenPipeError:
+        raise
     except (UsageError, ValueError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         print(f"{parser.prog} {options.command}: {reason}", file=sys.stderr)
@@ -44,7 +46,14 @@ def run_command(arguments, program):
 
 def _train(options):
     told = train_options(options)
-    train.train(told)
+    try:
+        train.train(told)
+    except KeyboardInterrupt:
+        print(
+            "\nstopped: the same command goes on from the last round that is complete",
+            file=sys.stderr,
+        )
+        raise
     print(f"the run is in {told.output}. What to do with it:")
     judged = f" --data {told.data}" if told.data else ""
     for command in (
@@ -91,7 +100,10 @@ def _evaluate(options):
 
 def _print_rates(model, diagonal):
     rate = "none, there is no attention" if model is None else f"{model:.3f}"
-    print(f"synthetic: alignment error rate {rate} (diagonal {diagonal:.3f})")
+    print(
+        f"synthetic: alignment error rate {rate} (0 is best; a diagonal has "
+        f"{diagonal:.3f})"
+    )
 
 
 def _pairs_to_judge(options):
@@ -140,14 +152,14 @@ def _translate(options):
                 print(flush=True)
             continue
         found = _hypotheses(translator, line, number, options)
+        if options.plot and not plotted:
+            _plot(found[0], options.plot)
+            plotted = True
         if several:
             for one in found:
                 print(f"{number + 1}\t{one.score:.4f}\t{one.text}", flush=True)
         else:
             print(found[0].text, flush=True)
-        if options.plot and not plotted:
-            _plot(found[0], options.plot)
-            plotted = True
 
 
 def _hypotheses(translator, line, number, options):
@@ -188,7 +200,7 @@ def _score(options):
             print(f"{one.score:.4f}\t{source}\t{target}")
             total, tokens = total + one.score, tokens + len(one.target_tokens)
     perplexity = math.exp(-total / max(tokens, 1))
-    print(f"perplexity {perplexity:.2f} of {tokens} tokens", file=sys.stderr)
+    print(f"perplexity {perplexity:.2f} over {tokens} target tokens", file=sys.stderr)
 
 
 def _align(options):
@@ -238,6 +250,7 @@ def _plot(found, path):
         axes.figure.savefig(path, dpi=150)
     except OSError as error:
         raise UsageError(f"cannot write to {path}: {error.strerror}") from None
+    print(f"drew what the first translation read: {path}", file=sys.stderr)
 
 
 def _export(options):

@@ -3,6 +3,7 @@
 The command line is generated from the fields of these classes.
 """
 
+from argparse import ArgumentTypeError
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -11,31 +12,37 @@ from .errors import UsageError
 
 ATTEND = ("before", "between", "after")
 # The preset of your own text: the first one with more pairs than that.
-PRESET_BELOW = {"tiny": 10_000, "small": 100_000}
+PRESET_BELOW = {"mini": 10_000, "small": 100_000}
 
 
-def _kind(name, kind, holds):
-    """Returns what turns a string into a value, or raises ValueError."""
+def _kind(described, metavar, kind, holds):
+    """Returns what turns a string into a value, or says what it must be."""
 
     def parse(text):
-        value = kind(text)
-        if not holds(value):
-            raise ValueError(text)
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not holds(value):
+            raise ArgumentTypeError(f"must be {described}, got {text!r}")
         return value
 
-    parse.__name__ = name  # argparse says it
+    parse.metavar = metavar
     return parse
 
 
-positive_int = _kind("positive int", int, lambda value: value > 0)
-even_int = _kind("even int", int, lambda value: value > 0 and value % 2 == 0)
-positive_float = _kind("positive float", float, lambda value: value > 0)
-natural = _kind("natural number", int, lambda value: value >= 0)
-share = _kind("share", float, lambda value: 0 <= value < 1)
+positive_int = _kind("a whole number above 0", "N", int, lambda value: value > 0)
+even_int = _kind(
+    "an even number above 0", "N", int, lambda value: value > 0 and value % 2 == 0
+)
+positive_float = _kind("a number above 0", "X", float, lambda value: value > 0)
+natural = _kind("a whole number from 0", "N", int, lambda value: value >= 0)
+share = _kind("at least 0 and below 1", "SHARE", float, lambda value: 0 <= value < 1)
 
 
-def _choice(kind, help, metavar="N", **default):
+def _choice(kind, help, metavar=None, **default):
     """A field that is an option: `kind` parses it, or is a tuple of its values."""
+    metavar = metavar or getattr(kind, "metavar", None)
     return field(metadata={"kind": kind, "help": help, "metavar": metavar}, **default)
 
 
@@ -146,6 +153,15 @@ TINY = Preset(
     batch_tokens=800,
     epochs=3,
 )
+MINI = replace(
+    TINY,
+    embedding_dropout=0.2,
+    memory_dropout=0.2,
+    readout_dropout=0.3,
+    word_dropout=0.1,
+    learning_rate=5e-3,
+    epochs=24,
+)
 SMALL = Preset(
     **_COMMON,
     vocabulary_size=8000,
@@ -166,7 +182,7 @@ SMALL = Preset(
 BASE = replace(
     SMALL, embedding_dropout=0.1, memory_dropout=0.1, readout_dropout=0.2, epochs=10
 )
-PRESETS = {"tiny": TINY, "small": SMALL, "base": BASE}
+PRESETS = {"tiny": TINY, "mini": MINI, "small": SMALL, "base": BASE}
 
 
 @dataclass(frozen=True)
@@ -213,7 +229,9 @@ class TrainOptions(CorpusOptions):
     )
     minutes: float | None = _choice(
         positive_float,
-        "wall-clock budget instead of --epochs; the learning rate follows it too",
+        "wall-clock budget instead of --epochs, for example 45 or 0.5, validations "
+        "included; the learning rate follows it too",
+        "MINUTES",
         default=None,
     )
     limit: int | None = _choice(
@@ -226,7 +244,7 @@ class TrainOptions(CorpusOptions):
     )
     seed: int = _choice(natural, "seed of weights, batches and dropout", default=1)
     preset: str | None = _choice(
-        ("tiny", "small", "base"),
+        ("tiny", "mini", "small", "base"),
         "sizes and settings; without it the corpus decides",
         default=None,
     )

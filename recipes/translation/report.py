@@ -46,7 +46,8 @@ class Report(keras.callbacks.Callback):
             desc=self._title,
             leave=False,
             disable=None,
-            bar_format="{desc} {bar:20} step {n_fmt} of {total_fmt}{postfix}",
+            dynamic_ncols=True,
+            bar_format="{desc} {bar}{postfix}",
         )
 
     def on_train_batch_end(self, batch, logs=None):
@@ -66,11 +67,11 @@ class Report(keras.callbacks.Callback):
     def _status(self, batch, logs):
         seconds = time.monotonic() - self._began
         share, spent = self.budget.share, self.budget.spent_seconds
-        left = spent * (1 - share) / max(share, 1e-9)
+        left = spent * (1 - share) / max(share, 1e-9) / 60
         return (
             f"loss {logs['loss']:.3f}, "
             f"{(batch + 1) * self._step_tokens / seconds:,.0f} target tokens/s, "
-            f"{share:.0%} done, {left / 60:.0f} min left"
+            f"{share:.0%}, {'under 1' if left < 1 else f'{left:.0f}'} min left"
         )
 
     def on_epoch_end(self, epoch, logs=None):
@@ -80,7 +81,7 @@ class Report(keras.callbacks.Callback):
             f"round {epoch + 1}, epoch {epochs:.1f}: loss {logs['loss']:.3f}, "
             f"validation loss {logs['val_loss']:.3f}, "
             f"BLEU {logs['val_bleu']:.2f} (greedy search); "
-            f"{self.budget.spent_seconds / 60:.1f} minutes",
+            f"{self.budget.spent_seconds / 60:.1f} minutes so far",
             flush=True,
         )
 

@@ -52,7 +52,7 @@ def train(options):
         _check_same(folder, recorded, options)
     preset = Preset(**recorded["preset"])
     if progress.finished:
-        print(f"{folder} is finished after {progress.rounds} rounds: nothing to do")
+        print(f"{folder} is finished, in round {progress.rounds}: nothing to do")
         return kattention.Translator.load(folder)
     keep_freed_memory()
     keras.utils.set_random_seed(options.seed)
@@ -76,11 +76,21 @@ def train(options):
     )
     translator = kattention.Translator(model, *tokenizers)
     _fit(trained, translator, training, validation, recorded, progress, folder)
-    print(
-        f"ended in round {progress.rounds}, after {progress.seconds / 60:.1f} minutes: "
-        f"best BLEU {progress.best_bleu:.2f} on the validation pairs, greedy search"
-    )
+    print(_ending(progress, preset.patience))
     return kattention.Translator.load(folder)
+
+
+def _ending(progress, patience):
+    """Says in a line how a training ended and what it kept."""
+    why = f", {patience} rounds without a better one" * (progress.worse >= patience)
+    chosen = "the validation loss chose it, as the BLEU is so low"
+    return (
+        f"ended in round {progress.rounds}, after {progress.seconds / 60:.1f} minutes"
+        f"{why}: kept round {progress.rounds - progress.worse}, BLEU "
+        f"{progress.best_bleu:.2f} on the validation pairs, greedy search"
+        + f" ({chosen})"
+        * (progress.best_bleu < 1)
+    )
 
 
 def _training_batches(folder, preset):
@@ -190,7 +200,7 @@ def _check_same(folder, recorded, options):
     changed = [n for n in told if n != "data_dir" and before.get(n) != told[n]]
     if changed:
         raise UsageError(
-            f"{folder} was trained with other options ("
-            + ", ".join(f"{n}: {before.get(n)!r}, now {told[n]!r}" for n in changed)
-            + "): choose another --output"
+            f"{folder} was trained with other options: choose another --output, or "
+            "give the same ones. They differ in "
+            + ", ".join(f"{n} ({before.get(n)!r}, now {told[n]!r})" for n in changed)
         )

@@ -157,7 +157,7 @@ def test_score_prints_log_probabilities(trained, pairs, capsys):
     )
     tokens = sum(len(one.target_tokens) for one in found)
     perplexity = np.exp(-sum(one.score for one in found) / tokens)
-    assert f"perplexity {perplexity:.2f} of {tokens} tokens" in logged.err
+    assert f"perplexity {perplexity:.2f} over {tokens} target tokens" in logged.err
 
 
 def test_an_ensemble_takes_part_in_every_command(
@@ -214,7 +214,7 @@ def test_the_toy_runs_without_attention_and_says_synthetic(tmp_path, capsys):
     assert call("evaluate", tmp_path / "run", "--data", "toy-en-de:valid") == 0
     out = capsys.readouterr().out
     assert "synthetic: BLEU" in out
-    assert "no attention (diagonal 0." in out
+    assert "no attention (0 is best; a diagonal has 0." in out
     found = results.measure([tmp_path / "run"])
     assert found["seeds"] == [1]
     assert set(found["scores"]) == {"BLEU", "chrF2", "TER"}
@@ -263,7 +263,10 @@ def wrong(tmp_path, trained):
         ),
         ("train --data toy-en-fr", "give --output, the run folder"),
         ("train --output {T}/o", "give one of --data, --pairs and --source"),
-        ("train --data toy-en-fr --output {T}/o --epochs 0", "positive int"),
+        (
+            "train --data toy-en-fr --output {T}/o --epochs 0",
+            "whole number above 0, got '0'",
+        ),
         ("train --data toy-en-fr --output {T}/o --attention luong", "invalid choice"),
         (
             "train --data toy-en-fr --pairs {T}/b.tsv --output {T}/o",
@@ -284,10 +287,13 @@ def wrong(tmp_path, trained):
         ("align {RUN} --gold-first 1", "--gold-first goes with --gold"),
         ("evaluate {RUN} --language de", "goes with --tokenized-references"),
         ("evaluate {RUN} --pairs {T}/b.tsv --data-dir {T}", "goes with --data"),
-        ("train --data toy-en-fr --output {T}/o --units 65", "invalid even int"),
+        ("train --data toy-en-fr --output {T}/o --units 65", "an even number above 0"),
         ("translate {RUN} hello --groups 3", "divide the beam_width 5, got 3"),
-        ("train --data toy-en-fr --output {T}/o --ema 1", "invalid share value: '1'"),
-        ("train --data toy-en-fr --output {T}/o --seed -1", "invalid natural number"),
+        (
+            "train --data toy-en-fr --output {T}/o --ema 1",
+            "at least 0 and below 1",
+        ),
+        ("train --data toy-en-fr --output {T}/o --seed -1", "a whole number from 0"),
         (
             "train --data toy-en-fr --output {T}/o --epochs 2 --minutes 2",
             "either --minutes or --epochs",

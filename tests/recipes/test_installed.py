@@ -36,6 +36,8 @@ def test_the_command_names_its_recipes(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     assert "translation" in capsys.readouterr().out
+    assert main([]) == 2
+    assert "recipes:" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="2"):
         main(["cooking"])
     with pytest.raises(SystemExit, match="0"):

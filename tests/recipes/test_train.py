@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -15,13 +16,15 @@ import tensorflow as tf
 
 import kattention
 from recipes.translation import report, run
+from recipes.translation.callbacks import Validation
+from recipes.translation.data.files import Pairs
 from tests.recipes.commands import PAIRS, RUN_FILES, call
 
 
 def test_own_pairs_go_from_file_to_run(trained):
     assert {path.name for path in trained.iterdir()} == RUN_FILES | {"state-1"}
     recorded = json.loads((trained / "run.json").read_text())
-    assert recorded["preset_name"] == "tiny"
+    assert recorded["preset_name"] == "mini"
     assert kattention.Translator.load(trained).translate(["a cat"])[0].alignment.any()
 
 
@@ -50,9 +53,9 @@ def test_a_training_says_what_it_does_and_what_comes_next(
         "learning 1,200 subwords from ",
         "building the training step",
         "round 1 step 1 of 1, loss ",
-        "target tokens/s, 100% done, 0 min left",
+        "target tokens/s, 100%, under 1 min left",
         "(greedy search)",
-        "best BLEU ",
+        "kept round ",
         f"translation evaluate {folder}\n",
         f"translation export {folder} exported/mine\n",
     )
@@ -97,7 +100,7 @@ def test_parallel_files_with_their_own_validation(tmp_path, capsys):
     assert "32 training and 60 validation pairs" in out
     assert run.read_options(tmp_path / "run")["preset"]["units"] == 32
     assert call(*command, "--epochs", 1, "--units", 16) == 2
-    assert "trained with other options (units: 32, now 16): " in capsys.readouterr().err
+    assert "They differ in units (32, now 16)" in capsys.readouterr().err
 
 
 def test_given_alignments_are_learnt(tmp_path, capsys):
@@ -200,6 +203,30 @@ def test_a_mistake_does_not_spoil_the_folder(pairs, tmp_path):
     assert call("train", "--pairs", pairs, *output) == 0
     assert (tmp_path / "run" / "state-1").exists()
     assert (tmp_path / "run" / "notes.txt").exists()
+
+
+def test_a_training_that_is_interrupted_says_how_to_go_on(
+    pairs, tmp_path, capsys, monkeypatch
+):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "write_state", interrupt)
+    assert call("train", "--pairs", pairs, "--output", tmp_path, "--epochs", 1) == 130
+    assert "the same command goes on from the last round" in capsys.readouterr().err
+
+
+class Repeating:
+    """Translates every source into itself."""
+
+    def translate(self, texts, **options):
+        return [SimpleNamespace(text=text) for text in texts]
+
+
+def test_targets_too_short_for_four_words_have_a_bleu():
+    pairs = Pairs(["8 4 4", "1"], [["8 4 4"], ["1"]])
+    validation = Validation(None, Repeating(), pairs, None, run.Progress(), 5)
+    assert validation._bleu() == pytest.approx(100)
 
 
 class Killed(BaseException):

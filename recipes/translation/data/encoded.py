@@ -110,7 +110,7 @@ def open_encoded(folder):
 
 
 def _write(folder, pairs, *tokenizers):
-    stream = iter(tqdm(pairs, "encoding", unit=" pairs", disable=None))
+    stream = iter(tqdm(pairs, "encoding", unit=" pairs", disable=None, leave=False))
     with ExitStack() as stack:
         files = {name: stack.enter_context(open(folder / name, "wb")) for name in FILES}
         while chunk := list(islice(stream, CHUNK)):

@@ -19,7 +19,7 @@ class Filtered:
 
     def __str__(self):
         counts = [f"{n:,} {reason}" for reason, n in self.left_out.items() if n]
-        return f"left out: {', '.join(counts) or 'no pair'}"
+        return f"left out: {', '.join(counts) or 'none'}"
 
 
 def select(encoded, max_tokens, max_ratio):

@@ -105,11 +105,13 @@ def learn_tokenizers(training, preset):
     sides = [list(side) for side in zip(*pairs, strict=True)]
     if preset.shared_vocabulary:
         sides = [sides[0] + sides[1]]
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings():
+        # It learns as many as there are, which the next line says.
+        warnings.simplefilter("ignore")
         learnt = [
             SubwordTokenizer.train(lines, preset.vocabulary_size) for lines in sides
         ]
-    for warning in caught:
-        print(warning.message)
+    if any(one.vocabulary_size < preset.vocabulary_size for one in learnt):
+        found = " and ".join(f"{one.vocabulary_size:,}" for one in learnt)
+        print(f"the text is too small for so many: it has {found}")
     return learnt[0], learnt[-1]
