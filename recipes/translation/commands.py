@@ -53,7 +53,7 @@ def _train(options):
             "\nstopped: the same command goes on from the last round that is complete",
             file=sys.stderr,
         )
-        raise
+        sys.exit(130)
     print(f"the run is in {told.output}. What to do with it:")
     judged = f" --data {told.data}" if told.data else ""
     for command in (

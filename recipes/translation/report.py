@@ -47,7 +47,7 @@ class Report(keras.callbacks.Callback):
             leave=False,
             disable=None,
             dynamic_ncols=True,
-            bar_format="{desc} {bar}{postfix}",
+            bar_format="{bar} {desc}",
         )
 
     def on_train_batch_end(self, batch, logs=None):
@@ -61,7 +61,8 @@ class Report(keras.callbacks.Callback):
                     flush=True,
                 )
         else:
-            self._bar.set_postfix_str(self._status(batch, logs), refresh=False)
+            status = f"{self._title}, {self._status(batch, logs)}"
+            self._bar.set_description_str(status, refresh=False)
             self._bar.update()
 
     def _status(self, batch, logs):
