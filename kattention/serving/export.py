@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from kattention.serving.check import check
+from kattention.serving.cudnn import without_cudnn
 from kattention.serving.pipeline import BeamOptions, Pipeline
 from kattention.text import SubwordTokenizer
 from kattention.types import FilePath, Searchable
@@ -34,10 +35,13 @@ def export(
         sample            translation (B,), score (B,), drawn with seed (B,)
                           int64, temperature (B,) and top_p (B,) float32; only
                           the length limits of the options apply
+        continue          translation (B,), score (B,), that begin with prefix
+                          (B,); from an empty prefix as serving_default
+        score             score (B,), the log-probability of translation (B,)
 
     A version appears completely or not at all: it is written to a temporary
     folder, a fresh process loads it and translates `example`, and then it is
-    renamed.
+    renamed. It runs without a GPU, wherever it was exported.
 
     Args:
         path: The model's folder; versions are its sub-folders 1, 2, ...
@@ -68,10 +72,11 @@ def export(
         archive.track(source_tokenizer)
         archive.track(target_tokenizer)
         pipeline = Pipeline(model, source_tokenizer, target_tokenizer)
-        signatures = _signatures(pipeline, options or BeamOptions())
-        for name, (signature, inputs) in signatures.items():
-            archive.add_endpoint(name, signature, input_signature=inputs)
-        archive.write_out(str(aside), verbose=False)
+        with without_cudnn(model):
+            signatures = _signatures(pipeline, options or BeamOptions())
+            for name, (signature, inputs) in signatures.items():
+                archive.add_endpoint(name, signature, input_signature=inputs)
+            archive.write_out(str(aside), verbose=False)
         check(aside, example)
         aside.chmod(0o755)
         return _rename(aside, path)
@@ -82,7 +87,10 @@ def export(
 def _signatures(pipeline, options):
     """`{name: (function, specs of its inputs)}`."""
 
-    string = tf.TensorSpec([None], tf.string, name="text")
+    string, prefix, translation = (
+        tf.TensorSpec([None], tf.string, name=name)
+        for name in ("text", "prefix", "translation")
+    )
     # One function, so that the export holds its graph once.
     beam = tf.function(
         lambda text: pipeline.beam(text, options),
@@ -119,6 +127,13 @@ def _signatures(pipeline, options):
         )
         return {"translation": found.texts[:, 0], "score": found.scores[:, 0]}
 
+    def go_on(text, prefix):
+        found = pipeline.beam(text, options, prefix)
+        return {"translation": found.texts[:, 0], "score": found.scores[:, 0]}
+
+    def score(text, translation):
+        return {"score": pipeline.force(text, translation).scores[:, 0]}
+
     draw = [
         tf.TensorSpec([None], dtype, name=name)
         for name, dtype in (
@@ -131,6 +146,8 @@ def _signatures(pipeline, options):
     if beam.get_concrete_function().structured_outputs.alignments is not None:
         signatures["attention"] = attention, [string]
     signatures["sample"] = sample, [string, *draw]
+    signatures["continue"] = go_on, [string, prefix]
+    signatures["score"] = score, [string, translation]
     return signatures
 
 

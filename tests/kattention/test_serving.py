@@ -87,13 +87,17 @@ def test_nbest_is_best_first(served):
 def run_all(served, texts):
     """What each signature says of the texts, sampling at its plainest."""
     rows = len(texts)
-    draw = {
-        "seed": tf.range(rows, dtype=tf.int64),
-        "temperature": tf.ones([rows]),
-        "top_p": tf.fill([rows], 0.9),
+    others = {
+        "sample": {
+            "seed": tf.range(rows, dtype=tf.int64),
+            "temperature": tf.ones([rows]),
+            "top_p": tf.fill([rows], 0.9),
+        },
+        "continue": {"prefix": tf.fill([rows], "ba")},
+        "score": {"translation": tf.fill([rows], "ba cab")},
     }
     for name, signature in served.signatures.items():
-        more = draw if name == "sample" else {}
+        more = others.get(name, {})
         yield name, signature(text=tf.constant(texts, tf.string), **more)
 
 
@@ -137,6 +141,55 @@ def test_a_served_draw_is_python_s(translator, served):
         [one] = expected[i]
         assert found["translation"][row].numpy().decode() == one.text
         np.testing.assert_allclose(found["score"][row], one.score, rtol=1e-5)
+
+
+def test_a_served_prefix_is_continued_as_in_python(translator, served):
+    prefixes = ["ba", "", "cab a", "日", "aab"]
+    found = served.signatures["continue"](
+        text=tf.constant(TEXTS), prefix=tf.constant(prefixes)
+    )
+    expected = translator.translate(TEXTS, prefixes=prefixes)
+    for row, one in enumerate(expected):
+        assert found["translation"][row].numpy().decode() == one.text
+        assert one.text.startswith(prefixes[row])
+        np.testing.assert_allclose(found["score"][row], one.score, rtol=1e-5)
+    plain = served.signatures["serving_default"](text=tf.constant(TEXTS))
+    assert found["translation"][1] == plain["translation"][1]  # nothing to continue
+
+
+def test_a_served_score_is_python_s(translator, served):
+    given = ["ba", "", "cab aab!", "日本", "aab"]
+    found = served.signatures["score"](
+        text=tf.constant(TEXTS), translation=tf.constant(given)
+    )
+    expected = [one.score for one in translator.score(TEXTS, given)]
+    np.testing.assert_allclose(found["score"], expected, rtol=1e-5)
+
+
+ASKED = []
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class WatchedGRU(keras.layers.GRU):
+    def call(self, *args, **kwargs):
+        ASKED.append(self.use_cudnn)
+        return super().call(*args, **kwargs)
+
+
+def test_an_export_does_without_cudnn(tmp_path, quick_export):
+    """Keras chooses cuDNN where it traces on a GPU, which a server may lack."""
+    translator = make_translator()
+    vectors = keras.Input((None, 8))
+    gru = WatchedGRU(6, return_sequences=True)
+    encoder = keras.Model(vectors, [keras.layers.Bidirectional(gru)(vectors)])
+    config = {**translator.model.get_config(), "encoder": encoder}
+    tokenizer = translator.source_tokenizer
+    model = kattention.Seq2Seq.from_config(config)
+    ASKED.clear()
+    kattention.Translator(model, tokenizer, tokenizer).export(tmp_path)
+    assert ASKED and not any(ASKED)
+    model.encode(np.ones((1, 3), "int32"))
+    assert ASKED[-1] == "auto"
 
 
 def test_options_reach_the_export(translator, tmp_path, quick_export):
@@ -200,7 +253,8 @@ def test_an_ensemble_is_exported_like_one_model(translator, tmp_path, quick_expo
 def test_without_attention_there_is_no_attention_signature(tmp_path, quick_export):
     translator = make_translator(kattention.FixedContext())
     loaded = tf.saved_model.load(translator.export(tmp_path))
-    assert set(loaded.signatures) == {"serving_default", "nbest", "sample"}
+    expected = {"serving_default", "nbest", "sample", "continue", "score"}
+    assert set(loaded.signatures) == expected
     assert translator.translate(["cab"])[0].alignment is None
 
 
