@@ -92,7 +92,7 @@ def newcomer(tmp_path_factory):
 @pytest.mark.slow
 def test_the_readme_runs_by_copy_and_paste(newcomer):
     checkout, printed = newcomer
-    assert printed.count("petit chien voit la maison rouge") == 2  # run and export
+    assert printed.count("Elle voit la maison rouge") == 2  # run and export
     assert (checkout / "exported/toy/1/saved_model.pb").exists()
     assert (checkout / "alignment.png").stat().st_size > 1000
     # Nothing of TensorFlow or SentencePiece.
