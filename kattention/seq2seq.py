@@ -1,6 +1,5 @@
 """Encoder, decoder and readout as one functional model with a middle."""
 
-import contextlib
 import inspect
 from collections.abc import Sequence
 from typing import Any, Self
@@ -12,6 +11,7 @@ from kattention.decoder import AttentionRNN
 from kattention.ids import PADDING
 from kattention.packing import PackTokens
 from kattention.saving import revive
+from kattention.temporary import temporarily
 from kattention.types import Config, Memory, Nest, Tensor
 
 
@@ -226,21 +226,13 @@ def _check_tied(embedding):
         )
 
 
-@contextlib.contextmanager
 def _supporting_masks(*models):
-    """Lets nested models use the mask of their inputs.
+    """A context in which nested models use the mask of their inputs.
 
     Keras warns that they drop it unless they say that they support masks. They
     are the user's, so they say so only here.
     """
-    before = [model.supports_masking for model in models]
-    for model in models:
-        model.supports_masking = True
-    try:
-        yield
-    finally:
-        for model, supports in zip(models, before, strict=True):
-            model.supports_masking = supports
+    return temporarily(models, "supports_masking", True)
 
 
 def _project(target_embedding, logits, features):
