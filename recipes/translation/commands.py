@@ -142,9 +142,7 @@ def _translate(options):
         raise UsageError(f"--{drawn[0].replace('_', '-')} goes with --samples")
     translator = _load(options)
     lines = options.sentence or _read_standard_input()
-    # Where the translations go to a terminal, they are the progress.
-    hidden = True if sys.stdout.isatty() else None
-    progress = tqdm(lines, "translating", unit="line", disable=hidden)
+    progress = tqdm(lines, "translating", unit="line", disable=_hidden())
     several, plotted = options.samples or options.nbest, False
     for number, line in enumerate(map(str.strip, progress)):
         if not line:  # the model would make something up
@@ -160,6 +158,11 @@ def _translate(options):
                 print(f"{number + 1}\t{one.score:.4f}\t{one.text}", flush=True)
         else:
             print(found[0].text, flush=True)
+
+
+def _hidden():
+    """Whether a bar is hidden: lines that go to a terminal are the progress."""
+    return True if sys.stdout.isatty() else None
 
 
 def _hypotheses(translator, line, number, options):
@@ -193,7 +196,8 @@ def _score(options):
         for target in own
     ]
     total, tokens = 0.0, 0
-    for first in tqdm(range(0, len(given), 64), "scoring", unit="batch", disable=None):
+    firsts = range(0, len(given), 64)
+    for first in tqdm(firsts, "scoring", unit="batch", disable=_hidden()):
         part = given[first : first + 64]
         found = translator.score(*zip(*part, strict=True))
         for (source, target), one in zip(part, found, strict=True):
